@@ -1,0 +1,176 @@
+"""Every error that fetchkit raises on purpose.
+
+FetchkitError
+├── ConfigError            a setting that cannot be used (ends the program with exit code 2)
+├── ListenError            an address or port that cannot be listened on (exit code 1)
+└── HttpError              a request that cannot be served; knows its status, close code and hint
+    ├── BadRequestError          400
+    ├── ForbiddenError           403  who asks may not
+    ├── NotFoundError            404
+    ├── MethodNotAllowedError    405
+    ├── ExpectationFailedError   417
+    ├── TargetTooLongError       414
+    ├── RangeNotSatisfiableError 416
+    ├── MisdirectedRequestError  421  the Host is not one of ours (DNS rebinding)
+    ├── UpgradeRequiredError     426
+    ├── PreconditionFailedError  412
+    ├── HeadersTooLargeError     431
+    ├── ServerError              500
+    └── NotImplementedYetError   501
+"""
+
+from collections.abc import Mapping
+from typing import ClassVar
+
+__all__ = [
+    "BadRequestError",
+    "ConfigError",
+    "ExpectationFailedError",
+    "FetchkitError",
+    "ForbiddenError",
+    "HeadersTooLargeError",
+    "HttpError",
+    "ListenError",
+    "MethodNotAllowedError",
+    "MisdirectedRequestError",
+    "NotFoundError",
+    "NotImplementedYetError",
+    "PreconditionFailedError",
+    "RangeNotSatisfiableError",
+    "ServerError",
+    "TargetTooLongError",
+    "UpgradeRequiredError",
+]
+
+
+class FetchkitError(Exception):
+    """Base of every error that fetchkit raises on purpose; its text is a sentence for people."""
+
+
+class ConfigError(FetchkitError):
+    """A setting that cannot be used; the text says what to do."""
+
+
+class ListenError(FetchkitError):
+    """An address or a port that cannot be listened on."""
+
+
+class HttpError(FetchkitError):
+    """A request that cannot be served.
+
+    Attributes:
+        status: HTTP status code of the answer.
+        close_code: WebSocket close code (RFC 6455, section 7.4) where the handshake is already done.
+        title: the kind of problem in a few words, the same for every occurrence (RFC 9457).
+        detail: what was wrong with this request.
+        hint: what to change, as the flag or the header that does it; empty where nothing helps.
+        headers: header fields that the answer must carry besides, such as `Allow`.
+    """
+
+    status: ClassVar[int] = 500
+    close_code: ClassVar[int] = 1011
+    title: ClassVar[str] = "Server error"
+
+    def __init__(self, detail: str, hint: str = "", headers: Mapping[str, str] | None = None) -> None:
+        super().__init__(detail)
+        self.detail = detail
+        self.hint = hint
+        self.headers: Mapping[str, str] = headers or {}
+
+
+class BadRequestError(HttpError):
+    """The request does not follow HTTP (RFC 9110, section 15.5.1)."""
+
+    status = 400
+    close_code = 1002
+    title = "Bad request"
+
+
+class ForbiddenError(HttpError):
+    """Who asks may not (RFC 9110, section 15.5.4)."""
+
+    status = 403
+    close_code = 1008
+    title = "Not allowed"
+
+
+class NotFoundError(HttpError):
+    """There is nothing at this path (RFC 9110, section 15.5.5)."""
+
+    status = 404
+    close_code = 1008
+    title = "Not found"
+
+
+class MethodNotAllowedError(HttpError):
+    """The method does not fit the target (RFC 9110, section 15.5.6)."""
+
+    status = 405
+    close_code = 1002
+    title = "Method not allowed"
+
+    def __init__(self, method: str, allow: str) -> None:
+        super().__init__(f"{method} is not allowed here.", f"Allowed: {allow}.", {"Allow": allow})
+
+
+class PreconditionFailedError(HttpError):
+    """A precondition of the request is false (RFC 9110, section 15.5.13)."""
+
+    status = 412
+    title = "Precondition failed"
+
+
+class TargetTooLongError(HttpError):
+    """The request target is longer than the limit (RFC 9110, section 15.5.15)."""
+
+    status = 414
+    close_code = 1009
+    title = "Target too long"
+
+
+class RangeNotSatisfiableError(HttpError):
+    """No range of the request overlaps the representation (RFC 9110, section 15.5.17)."""
+
+    status = 416
+    title = "Range not satisfiable"
+
+
+class ExpectationFailedError(HttpError):
+    """An expectation other than 100-continue (RFC 9110, section 15.5.18)."""
+
+    status = 417
+    title = "Expectation failed"
+
+
+class MisdirectedRequestError(HttpError):
+    """The Host is not one of this server's names (RFC 9110, section 15.5.20)."""
+
+    status = 421
+    close_code = 1008
+    title = "Unknown host"
+
+
+class UpgradeRequiredError(HttpError):
+    """This route speaks WebSocket only (RFC 9110, section 15.5.22)."""
+
+    status = 426
+    title = "WebSocket only"
+
+
+class HeadersTooLargeError(HttpError):
+    """A header field, or all of them, are longer than the limit (RFC 6585, section 5)."""
+
+    status = 431
+    close_code = 1009
+    title = "Header fields too large"
+
+
+class ServerError(HttpError):
+    """Something failed here that should not have (RFC 9110, section 15.6.1)."""
+
+
+class NotImplementedYetError(HttpError):
+    """This server does not offer what the request asks for (RFC 9110, section 15.6.2)."""
+
+    status = 501
+    title = "Not offered"
