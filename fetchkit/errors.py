@@ -16,7 +16,8 @@ FetchkitError
     ├── PreconditionFailedError  412
     ├── HeadersTooLargeError     431
     ├── ServerError              500
-    └── NotImplementedYetError   501
+    ├── NotOfferedError          501
+    └── UnavailableError         503
 """
 
 from collections.abc import Mapping
@@ -34,11 +35,12 @@ __all__ = [
     "MethodNotAllowedError",
     "MisdirectedRequestError",
     "NotFoundError",
-    "NotImplementedYetError",
+    "NotOfferedError",
     "PreconditionFailedError",
     "RangeNotSatisfiableError",
     "ServerError",
     "TargetTooLongError",
+    "UnavailableError",
     "UpgradeRequiredError",
 ]
 
@@ -169,8 +171,16 @@ class ServerError(HttpError):
     """Something failed here that should not have (RFC 9110, section 15.6.1)."""
 
 
-class NotImplementedYetError(HttpError):
+class NotOfferedError(HttpError):
     """This server does not offer what the request asks for (RFC 9110, section 15.6.2)."""
 
     status = 501
     title = "Not offered"
+
+
+class UnavailableError(HttpError):
+    """Not now, but soon (RFC 9110, section 15.6.4)."""
+
+    status = 503
+    close_code = 1013
+    title = "Not available now"

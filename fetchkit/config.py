@@ -1,0 +1,206 @@
+"""The settings: one frozen tree, each value documented and checked where it is declared.
+
+What people may set is declared once, here; the command line, the environment, the configuration
+file, `fetchkit config` and the tests of the documentation are made from it.
+"""
+
+import re
+from collections.abc import Callable
+from enum import StrEnum
+from pathlib import Path
+from typing import Any, Final
+
+import attrs
+from attrs import frozen
+
+from fetchkit.errors import ConfigError
+from fetchkit.http.fields import parse_field
+from fetchkit.isolation.rules import Coep, Coop, IsolationException, Mode
+from fetchkit.net.hosts import bare_name, host_rules
+from fetchkit.net.origins import origin_rules
+from fetchkit.net.policy import target_policy
+
+__all__ = [
+    "DEFAULT_PORT",
+    "Config",
+    "IsolationException",
+    "LogFormat",
+    "Mode",
+    "Routes",
+    "Setting",
+    "settings",
+]
+
+# emrun's: the output capture of an --emrun build works on any host name there (emrun_postjs.js).
+DEFAULT_PORT: Final = 6931
+MAX_PORT: Final = 65535
+
+_PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+")
+_TOKEN_TEXT = re.compile(r"[A-Za-z0-9._~-]*")  # unreserved (RFC 3986, section 2.3): no escaping anywhere
+
+
+class LogFormat(StrEnum):
+    """How log lines are written."""
+
+    TEXT = "text"
+    JSON = "json"
+
+
+@frozen
+class Setting:
+    """What is known of a field of Config.
+
+    Attributes:
+        help: one line for `--help` and the documentation.
+        metavar: how the value is written there; empty for a switch.
+        short: a one-letter flag.
+        flag: whether there is a flag and an environment variable; tables are for the file alone.
+    """
+
+    help: str
+    metavar: str = ""
+    short: str = ""
+    flag: bool = True
+
+
+def _setting(default: Any, help_: str, check: Callable[[Any], object] | None = None, **more: Any) -> Any:
+    def validate(_instance: object, _attribute: object, value: Any) -> None:
+        if check is not None:
+            check(value)
+
+    return attrs.field(default=default, validator=validate, metadata={"setting": Setting(help_, **more)})
+
+
+def _check_port(value: int | None) -> None:
+    if value is not None and not 0 <= value <= MAX_PORT:
+        raise ConfigError(f"--port {value} is no port: choose 0 (any free one) to {MAX_PORT}.")
+
+
+def _check_hosts(values: tuple[str, ...]) -> None:
+    for value in values:
+        bare_name(value)
+
+
+def _check_headers(values: tuple[str, ...]) -> None:
+    for value in values:
+        parse_field(value, "--header")
+
+
+def _check_token(value: str | None) -> None:
+    if value is not None and not _TOKEN_TEXT.fullmatch(value):
+        raise ConfigError("--token may have letters, digits and the characters - . _ ~ only.")
+
+
+def _check_exceptions(values: tuple[IsolationException, ...]) -> None:
+    for value in values:
+        if not value.path.startswith("/"):
+            raise ConfigError(f"isolation-exceptions: the path {value.path!r} must begin with a slash.")
+
+
+def _check_route(value: str) -> None:
+    if not _PREFIX.fullmatch(value):
+        raise ConfigError(f"routes: {value!r} is no prefix: write it as '/name', with no slash at its end.")
+
+
+@frozen(kw_only=True)
+class Routes:
+    """Prefixes of fetchkit's own routes, for folders that have such names of their own."""
+
+    fetchkit: str = _setting("/fetchkit", "control routes: health", _check_route)
+    posix: str = _setting("/posix", "full POSIX sockets (WebSocket)", _check_route)
+    tcp: str = _setting("/tcp", "TCP tunnels (WebSocket)", _check_route)
+    udp: str = _setting("/udp", "UDP tunnels (WebSocket)", _check_route)
+    echo: str = _setting("/echo", "echo (WebSocket)", _check_route)
+
+    def __attrs_post_init__(self) -> None:
+        prefixes = attrs.astuple(self)
+        if len(set(prefixes)) < len(prefixes):
+            raise ConfigError("routes: two routes have the same prefix; give each its own.")
+
+
+@frozen(kw_only=True)
+class Config:
+    """Everything that a server needs to know; impossible values raise ConfigError here."""
+
+    directory: Path = _setting(Path(), "the folder to serve", metavar="DIR", flag=False)
+    host: tuple[str, ...] = _setting(
+        (), "address to listen on (default: 127.0.0.1, and ::1 where it exists)", _check_hosts, metavar="ADDR"
+    )
+    port: int | None = _setting(
+        None,
+        f"port to listen on; 0: any free one (default: {DEFAULT_PORT}, or the next free one)",
+        _check_port,
+        metavar="N",
+    )
+    isolation: Mode = _setting(Mode.REQUIRE_CORP, "COOP and COEP of every response", metavar="|".join(Mode))
+    cors: tuple[str, ...] = _setting(
+        (),
+        "who may read the files cross-origin besides loopback origins; * for everybody",
+        lambda values: origin_rules(values, "--cors"),
+        metavar="ORIGIN",
+    )
+    header: tuple[str, ...] = _setting(
+        (), "extra header of every response", _check_headers, metavar="'NAME: VALUE'"
+    )
+    allow_host: tuple[str, ...] = _setting(
+        (),
+        "accept this Host besides loopback names and the bound addresses",
+        host_rules,
+        metavar="NAME",
+    )
+    allow_origin: tuple[str, ...] = _setting(
+        (),
+        "pages that may use forward, sockets and control routes besides this server's own and loopback ones",
+        lambda values: origin_rules(values, "--allow-origin"),
+        metavar="ORIGIN",
+    )
+    allow_net: tuple[str, ...] = _setting(
+        (),
+        "where forward and sockets may connect besides public and loopback addresses",
+        lambda values: target_policy(allow_net=values),
+        metavar="CIDR",
+    )
+    deny_net: tuple[str, ...] = _setting(
+        (),
+        "where forward and sockets may not connect, whatever else allows it",
+        lambda values: target_policy(deny_net=values),
+        metavar="CIDR",
+    )
+    allow_target: tuple[str, ...] = _setting(
+        (),
+        "a host where forward and sockets may connect, whatever its addresses are",
+        lambda values: target_policy(allow_target=values),
+        metavar="HOST[:PORT]",
+    )
+    token: str | None = _setting(
+        None,
+        "demand an access token on everything but the files; without TEXT one is made and printed",
+        _check_token,
+        metavar="[TEXT]",
+    )
+    dotfiles: bool = _setting(False, "also serve files whose names begin with a dot")
+    spa: bool = _setting(False, "answer a navigation to a missing path with index.html")
+    tls: bool = _setting(False, "HTTPS with a certificate of a development CA")
+    lan: bool = _setting(False, "HTTPS on every address of this machine, with a QR code")
+    open: bool = _setting(False, "open the default browser")
+    log_format: LogFormat = _setting(LogFormat.TEXT, "how log lines are written", metavar="|".join(LogFormat))
+    verbose: bool = _setting(False, "log more: files on disk, tracebacks", short="v")
+    quiet: bool = _setting(False, "log errors only", short="q")
+    routes: Routes = _setting(Routes(), "prefixes of fetchkit's own routes", flag=False)
+    isolation_exceptions: tuple[IsolationException, ...] = _setting(
+        (),
+        f"other policies below a path: path, coop ({', '.join(Coop)}), coep ({', '.join(Coep)})",
+        _check_exceptions,
+        flag=False,
+    )
+
+    def __attrs_post_init__(self) -> None:
+        if self.verbose and self.quiet:
+            raise ConfigError("--verbose and --quiet exclude each other: leave one out.")
+        if self.lan and self.host:
+            raise ConfigError("--lan listens on every address: leave --host out, or use --tls with it.")
+
+
+def settings(kind: type[attrs.AttrsInstance] = Config) -> dict[str, tuple[Any, Setting]]:
+    """The fields that people may set, by name: the attribute and what is known of it."""
+    return {a.name: (a, a.metadata["setting"]) for a in attrs.fields(kind)}

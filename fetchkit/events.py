@@ -1,0 +1,139 @@
+"""One bus of small typed events: features say what happened, listeners show it.
+
+A feature asks `events.heard` before it builds an event of a busy kind, so that without a
+listener an event costs one look-up. A listener is a plain callable; it runs on the loop, so it must
+not block, and whatever it raises is logged and goes no further.
+"""
+
+import logging
+from collections.abc import Callable, Iterable
+from typing import get_args
+
+from attrs import field, frozen, mutable
+
+__all__ = ["Answered", "BodyBroken", "Event", "Events", "Failed", "FileServed", "Listener", "Refused"]
+
+_log = logging.getLogger("fetchkit.events")
+
+
+@frozen
+class Answered:
+    """A response left the server, or broke on its way.
+
+    Attributes:
+        method: request method.
+        target: request target as it stood on the wire.
+        status: status code.
+        sent: bytes of the body that were handed to the connection.
+        seconds: from the parsed request head to the last byte handed over.
+        peer: address of the client, empty when it is gone.
+        note: what is worth knowing besides, such as `br` or `bytes 0-7`.
+    """
+
+    method: str
+    target: str
+    status: int
+    sent: int
+    seconds: float
+    peer: str = ""
+    note: str = ""
+
+
+@frozen
+class FileServed:
+    """The served folder answered.
+
+    Attributes:
+        target: request target as it stood on the wire.
+        path: the file on disk.
+        status: 200, 206, 304, 412 or 416.
+        coding: content coding of the body, empty for none.
+    """
+
+    target: str
+    path: str
+    status: int
+    coding: str = ""
+
+
+@frozen
+class BodyBroken:
+    """A body could not be sent whole, and its connection was cut so that the client notices.
+
+    Attributes:
+        target: request target as it stood on the wire.
+        sent: bytes of the body that were sent.
+        size: bytes that the head of the response had promised.
+        reason: what happened, as a sentence.
+    """
+
+    target: str
+    sent: int
+    size: int
+    reason: str
+
+
+@frozen
+class Refused:
+    """A request was refused before any feature saw it.
+
+    Attributes:
+        method: request method.
+        target: request target as it stood on the wire.
+        status: status code of the refusal.
+        detail: why, as a sentence.
+        hint: the flag that would allow it, empty when none does.
+        peer: address of the client.
+    """
+
+    method: str
+    target: str
+    status: int
+    detail: str
+    hint: str
+    peer: str = ""
+
+
+@frozen
+class Failed:
+    """Something raised that should not have: a defect of ours, answered with 500."""
+
+    method: str
+    target: str
+    error: BaseException
+
+
+Event = Answered | FileServed | BodyBroken | Refused | Failed
+Listener = Callable[[Event], None]
+KINDS: tuple[type[Event], ...] = get_args(Event)
+
+
+@mutable
+class Events:
+    """The bus.
+
+    Attributes:
+        heard: the kinds of event that somebody listens to; others need not even be built.
+    """
+
+    heard: frozenset[type[Event]] = field(default=frozenset(), init=False)
+    _listeners: tuple[tuple[Listener, frozenset[type[Event]]], ...] = field(default=(), init=False)
+
+    def subscribe(self, listener: Listener, kinds: Iterable[type[Event]] = KINDS) -> Callable[[], None]:
+        """Add a listener to some kinds of event; the function returned takes it away again."""
+        entry = listener, frozenset(kinds)
+        self._set((*self._listeners, entry))
+        return lambda: self._set(tuple(known for known in self._listeners if known is not entry))
+
+    def emit(self, event: Event) -> None:
+        """Hand an event to those who listen to its kind."""
+        for listener, kinds in self._listeners:
+            if type(event) in kinds:
+                try:
+                    listener(event)
+                except Exception:  # noqa: BLE001  a listener never harms a request
+                    _log.exception("a listener failed on %r", event)
+
+    def _set(self, listeners: tuple[tuple[Listener, frozenset[type[Event]]], ...]) -> None:
+        self._listeners = listeners
+        self.heard = frozenset[type[Event]]().union(*(kinds for _, kinds in listeners))

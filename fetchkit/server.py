@@ -1,0 +1,100 @@
+"""Runs an application: binds, serves, and stops in good time."""
+
+import asyncio
+import contextlib
+import gc
+import ssl
+from collections.abc import AsyncIterator, Sequence
+from socket import AF_INET6, socket
+
+from aiohttp import web
+from attrs import evolve, frozen
+
+from fetchkit import certificates
+from fetchkit.app import build_app
+from fetchkit.config import Config
+from fetchkit.listen import EVERYWHERE, bind
+from fetchkit.web.guard import token_of
+from fetchkit.web.protocol import connection_factory
+
+__all__ = ["Server", "running"]
+
+# SIGINT to exit within 5 s: what is in flight gets a moment, then it is cut.
+GRACE_SECONDS = 3.0
+
+
+@frozen
+class Server:
+    """A server that accepts connections.
+
+    Attributes:
+        app: the application.
+        config: the settings, with what was derived from them.
+        urls: where it listens, one an address, each with a slash at its end.
+        token: the access token that guarded routes demand; empty for none.
+    """
+
+    app: web.Application
+    config: Config
+    urls: tuple[str, ...]
+    token: str
+
+    @property
+    def url(self) -> str:
+        """The first of the URLs: the one in the ready line."""
+        return self.urls[0]
+
+    @property
+    def port(self) -> int:
+        """The port that all addresses share."""
+        return int(self.url.rstrip("/").rpartition(":")[2])
+
+
+@contextlib.asynccontextmanager
+async def running(config: Config) -> AsyncIterator[Server]:
+    """Serve until the block is left; connections are accepted once it is entered.
+
+    Raises:
+        ConfigError, ListenError: before anything is announced.
+    """
+    config = _with_lan(config)
+    app = build_app(config)
+    tls = certificates.server_context(_names(config)) if config.tls else None
+    sockets = bind(config.host, config.port)
+    # The cycle of garbage collection is wasted on what lives as long as the process.
+    gc.freeze()
+    runner = web.AppRunner(app, shutdown_timeout=GRACE_SECONDS, handler_cancellation=False)
+    listeners: list[asyncio.Server] = []
+    try:
+        await runner.setup()
+        factory = connection_factory(runner)
+        loop = asyncio.get_running_loop()
+        for bound in sockets:
+            listeners.append(await loop.create_server(factory, sock=bound, ssl=tls))  # noqa: PERF401
+        yield Server(app, config, tuple(_url(bound, tls) for bound in sockets), token_of(app))
+    finally:
+        for listener in listeners:
+            listener.close()
+        for bound in sockets:
+            bound.close()
+        await runner.cleanup()
+
+
+def _with_lan(config: Config) -> Config:
+    """What `--lan` stands for: every address, TLS, and the machine's own names."""
+    if not config.lan:
+        return config
+    names = (*config.allow_host, *certificates.machine_names(), *certificates.lan_addresses())
+    return evolve(config, host=EVERYWHERE, tls=True, allow_host=names)
+
+
+def _names(config: Config) -> Sequence[str]:
+    """What the certificate vouches for."""
+    asked = [*config.host, *config.allow_host]
+    return ["localhost", "127.0.0.1", "::1", *(name for name in asked if name not in EVERYWHERE)]
+
+
+def _url(bound: socket, tls: ssl.SSLContext | None) -> str:
+    address, port = bound.getsockname()[:2]
+    host = f"[{address}]" if bound.family == AF_INET6 else address
+    return f"{'https' if tls else 'http'}://{host}:{port}/"

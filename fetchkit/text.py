@@ -1,0 +1,24 @@
+"""Text for people: sizes, and foreign text made safe for a terminal. Pure."""
+
+__all__ = ["escape", "readable_size"]
+
+_UNITS = ("KiB", "MiB", "GiB", "TiB")
+
+
+def escape(text: str) -> str:
+    """Text of a page or a request, with what a terminal would obey written out."""
+    return "".join(
+        c if c.isprintable() else c.encode("unicode_escape", "backslashreplace").decode() for c in text
+    )
+
+
+def readable_size(size: int) -> str:
+    """Bytes as people read them: `812 B`, `1.2 MiB`."""
+    if size < 1024:  # noqa: PLR2004  bytes to KiB
+        return f"{size} B"
+    amount, unit = size / 1024, "KiB"
+    for larger in _UNITS[1:]:
+        if amount < 1024:  # noqa: PLR2004
+            break
+        amount, unit = amount / 1024, larger
+    return f"{amount:.1f} {unit}"

@@ -1,0 +1,1 @@
+"""Listeners of the events: what people see of the traffic."""

@@ -1,0 +1,63 @@
+"""The access log: one line a request on standard error, and why when one was refused."""
+
+import traceback
+
+import attrs
+import click
+
+from fetchkit.config import LogFormat
+from fetchkit.events import Answered, BodyBroken, Event, Events, Failed, FileServed, Refused
+from fetchkit.log import write_line
+from fetchkit.text import escape, readable_size
+
+__all__ = ["attach"]
+
+_COLOURS = {2: "green", 3: "cyan", 4: "yellow", 5: "red"}
+
+
+def attach(events: Events, form: LogFormat, *, verbose: bool, quiet: bool, colour: bool) -> None:
+    """Write a line for each event that a person wants to see; `quiet`: for what went wrong only."""
+
+    def listen(event: Event) -> None:
+        text = _text(event, verbose=verbose)
+        write_line(type(event).__name__, text if colour else click.unstyle(text), _values(event), form)
+
+    kinds: set[type[Event]] = {BodyBroken, Failed}
+    if not quiet:
+        kinds |= {Answered, Refused}
+    if verbose:
+        kinds.add(FileServed)
+    events.subscribe(listen, kinds)
+
+
+def _text(event: Event, *, verbose: bool) -> str:
+    match event:
+        case Answered():
+            return _answered(event)
+        case Refused(detail=detail, hint=hint):
+            return click.style(f"  refused: {escape(detail)} {escape(hint)}".rstrip(), fg="yellow")
+        case BodyBroken(sent=sent, size=size, reason=reason):
+            return click.style(f"  cut after {sent} of {size} bytes: {escape(reason)}", fg="red")
+        case Failed(error=error):
+            lines = traceback.format_exception(error) if verbose else [repr(error)]
+            return click.style(f"  failed: {''.join(map(_escape_lines, lines))}".rstrip(), fg="red")
+        case FileServed(path=path):
+            return click.style(f"  {escape(path)}", dim=True)
+
+
+def _answered(event: Answered) -> str:
+    status = click.style(str(event.status), fg=_COLOURS.get(event.status // 100))
+    size = readable_size(event.sent) if event.sent else "-"
+    note = click.style(f" {event.note}", dim=True) if event.note else ""
+    return f"{status} {event.method:<4} {escape(event.target)}  {size}  {event.seconds * 1000:.1f} ms{note}"
+
+
+def _escape_lines(text: str) -> str:
+    return "\n".join(escape(line) for line in text.split("\n"))
+
+
+def _values(event: Event) -> dict[str, object]:
+    values = attrs.asdict(event, recurse=False)
+    return {
+        name: repr(value) if isinstance(value, BaseException) else value for name, value in values.items()
+    }

@@ -1,0 +1,1 @@
+"""Where fetchkit meets aiohttp: what the routes of every feature share."""

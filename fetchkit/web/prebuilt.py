@@ -1,0 +1,82 @@
+"""Responses whose head is already bytes: one write, no header objects.
+
+aiohttp's own Response copies and serialises its headers for every request, which costs more
+than all checks of fetchkit together. The application's hooks do not see these responses: who
+builds a head takes the shared fields from `isolation.plan_of(app)`.
+"""
+
+import time
+from http import HTTPStatus
+
+from aiohttp import HttpVersion10, web
+
+from fetchkit.http.dates import format_http_date
+
+__all__ = ["PrebuiltResponse", "date_line", "status_line"]
+
+_STATUS_LINES = {s.value: f"HTTP/1.1 {s.value} {s.phrase}\r\n".encode() for s in HTTPStatus}
+
+_date_second = 0
+_date_line = b""
+
+
+def date_line() -> bytes:
+    """The `Date` line (RFC 9110, section 6.6.1), made once a second."""
+    global _date_second, _date_line
+    now = int(time.time())
+    if now != _date_second:
+        _date_second, _date_line = now, f"Date: {format_http_date(now)}\r\n".encode()
+    return _date_line
+
+
+def status_line(status: int) -> bytes:
+    """The status line; HTTP/1.1 also towards an HTTP/1.0 client (RFC 9110, section 2.5)."""
+    return _STATUS_LINES[status]
+
+
+class PrebuiltResponse(web.StreamResponse):
+    """A whole response: status line and fields as bytes, then a body.
+
+    Attributes:
+        note: what the access log says of it besides its status.
+    """
+
+    def __init__(self, status: int, head: bytes, body: bytes = b"", *, note: str = "") -> None:
+        """Take the head without `Date`, `Connection` and the empty line; they are added here."""
+        super().__init__(status=status)
+        self.note = note
+        self._head = head
+        self._whole_body = body
+        self._stays_open = False
+        self._sent = 0
+
+    @property
+    def keep_alive(self) -> bool | None:
+        """Whether the connection stays open; known once the response is prepared."""
+        return self._stays_open
+
+    @property
+    def body_length(self) -> int:
+        """Bytes of the body that were sent."""
+        return self._sent
+
+    def force_close(self) -> None:
+        """Close the connection after this response."""
+        self._keep_alive = False
+
+    async def prepare(self, request: web.BaseRequest) -> None:
+        """Write the response: all of it, when the body is in memory."""
+        body = b"" if request.method == "HEAD" else self._whole_body
+        await request.writer.write_eof(self._lines(request) + body)
+        self._sent = len(body)
+
+    async def write_eof(self, data: bytes = b"") -> None:
+        """Nothing is left to write: `prepare` wrote it."""
+
+    def _lines(self, request: web.BaseRequest) -> bytes:
+        self._stays_open = request.keep_alive and self._keep_alive is not False
+        if not self._stays_open:
+            return b"".join((self._head, date_line(), b"Connection: close\r\n\r\n"))
+        if request.version == HttpVersion10:
+            return b"".join((self._head, date_line(), b"Connection: keep-alive\r\n\r\n"))
+        return b"".join((self._head, date_line(), b"\r\n"))

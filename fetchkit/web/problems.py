@@ -1,0 +1,61 @@
+"""Turns errors into responses: problem+json, or a page for a browser's navigation."""
+
+import functools
+from collections.abc import Awaitable, Callable
+
+from aiohttp import hdrs, web
+
+from fetchkit.assets import page_template
+from fetchkit.errors import HttpError, MethodNotAllowedError, NotFoundError
+from fetchkit.http.problem import problem_json, problem_page, wants_page
+from fetchkit.isolation import HeaderPlan, plan_of
+from fetchkit.web.prebuilt import PrebuiltResponse, status_line
+
+__all__ = ["Handler", "answering", "from_aiohttp", "problem_response"]
+
+Handler = Callable[[web.Request], Awaitable[web.StreamResponse]]
+
+
+def answering(handler: Handler) -> Handler:
+    """Make a handler answer the HttpErrors that it raises; for every route of every feature."""
+
+    @functools.wraps(handler)
+    async def answer(request: web.Request) -> web.StreamResponse:
+        try:
+            return await handler(request)
+        except HttpError as error:
+            return problem_response(request, error, plan_of(request.app))
+
+    return answer
+
+
+def problem_response(
+    request: web.BaseRequest,
+    error: HttpError,
+    plan: HeaderPlan,
+    kind: type[PrebuiltResponse] = PrebuiltResponse,
+) -> PrebuiltResponse:
+    """The answer to a request that failed with `error`, all shared headers on it."""
+    page = wants_page(request.headers.get(hdrs.ACCEPT), request.headers.get("Sec-Fetch-Mode"))
+    body = problem_page(error, page_template("problem")) if page else problem_json(error)
+    fields = {
+        hdrs.CONTENT_TYPE: "text/html; charset=utf-8" if page else "application/problem+json",
+        hdrs.CONTENT_LENGTH: str(len(body)),
+        hdrs.CACHE_CONTROL: "no-store",
+        **error.headers,
+    }
+    # The form depends on both fields, and a shared cache may keep some errors (RFC 9110, 12.5.5).
+    lines = [f"{name}: {value}\r\n" for name, value in fields.items()]
+    lines.append("Vary: Accept, Sec-Fetch-Mode\r\n")
+    head = status_line(error.status) + "".join(lines).encode("latin-1", "replace")
+    shared = plan.block(request.raw_path, request.headers.get(hdrs.ORIGIN))
+    return kind(error.status, head + shared, body)
+
+
+def from_aiohttp(request: web.Request, error: web.HTTPException) -> HttpError:
+    """Our error for one that aiohttp's router raises."""
+    if isinstance(error, web.HTTPMethodNotAllowed):
+        return MethodNotAllowedError(request.method, ", ".join(sorted(error.allowed_methods)))
+    if error.status == NotFoundError.status:
+        return NotFoundError(f"Nothing is at {request.path}.")
+    raise error

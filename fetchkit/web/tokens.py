@@ -1,0 +1,65 @@
+"""The access token on the wire: where a request may carry it, and the cookie that keeps it."""
+
+from aiohttp import hdrs, web
+
+from fetchkit.http.problem import wants_page
+from fetchkit.net.access import token_matches
+
+__all__ = ["HEADER", "PARAMETER", "carries_token", "login_redirect", "without_token"]
+
+PARAMETER = "fetchkit-token"
+HEADER = "X-Fetchkit-Token"
+
+
+def carries_token(request: web.Request, expected: str) -> bool:
+    """Whether the request brings the token: as query parameter, header field or cookie."""
+    candidates = (
+        _from_query(request.raw_path),
+        request.headers.get(HEADER),
+        _from_cookie(request),
+    )
+    return any(token_matches(given, expected) for given in candidates if given is not None)
+
+
+def without_token(target: str) -> str:
+    """A request target with the token taken out of its query, all else untouched."""
+    path, question, query = target.partition("?")
+    kept = [item for item in query.split("&") if item.partition("=")[0] != PARAMETER]
+    return path + (question + "&".join(kept) if "".join(kept) else "")
+
+
+def login_redirect(request: web.Request, expected: str) -> web.StreamResponse | None:
+    """The answer to a person who opens the printed URL: a cookie, and the URL without the token.
+
+    So the token stands in no address bar, no history and no Referer.
+    """
+    given = _from_query(request.raw_path)
+    if given is None or request.method != hdrs.METH_GET or not token_matches(given, expected):
+        return None
+    if not wants_page(request.headers.get(hdrs.ACCEPT), request.headers.get("Sec-Fetch-Mode")):
+        return None
+    response = web.Response(status=303, headers={hdrs.CACHE_CONTROL: "no-store"})
+    # A path that starts with // would name another host (RFC 3986, section 4.2).
+    response.headers[hdrs.LOCATION] = "/" + without_token(request.raw_path).lstrip("/")
+    response.set_cookie(
+        _cookie_name(request), expected, httponly=True, samesite="Strict", secure=request.secure
+    )
+    return response
+
+
+def _from_query(target: str) -> str | None:
+    for item in target.partition("?")[2].split("&"):
+        name, _, value = item.partition("=")
+        if name == PARAMETER:
+            return value
+    return None
+
+
+def _from_cookie(request: web.Request) -> str | None:
+    return request.cookies.get(_cookie_name(request))
+
+
+def _cookie_name(request: web.Request) -> str:
+    """One name for each port: browsers share the cookies of a host between its ports."""
+    sockname = request.transport.get_extra_info("sockname") if request.transport else None
+    return f"{PARAMETER}-{sockname[1]}" if isinstance(sockname, tuple) else PARAMETER
