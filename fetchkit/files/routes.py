@@ -1,0 +1,283 @@
+"""The served folder over HTTP: GET, HEAD and OPTIONS of everything that no other route takes."""
+
+import asyncio
+import os
+import time
+from collections.abc import Collection
+from pathlib import Path
+
+from aiohttp import hdrs, web
+from attrs import field, frozen
+
+from fetchkit.assets import page_template
+from fetchkit.errors import (
+    ForbiddenError,
+    MethodNotAllowedError,
+    NotFoundError,
+    PreconditionFailedError,
+    RangeNotSatisfiableError,
+    UnavailableError,
+    UpgradeRequiredError,
+)
+from fetchkit.events import Events, FileServed
+from fetchkit.files.cache import MAX_BODY, FileCache, SmallFile
+from fetchkit.files.listing import listing_page
+from fetchkit.files.lookup import Folder, signature
+from fetchkit.files.representation import Representation, head_lines, multipart_boundary
+from fetchkit.files.responses import FileResponse, Plan
+from fetchkit.files.rules import Decision, FilePath, decide, falls_back, parse_path
+from fetchkit.files.variants import Variant, describe, open_variant, settled
+from fetchkit.http.cors import CorsPolicy
+from fetchkit.http.ranges import (
+    ByteRange,
+    multipart_closing,
+    multipart_length,
+    multipart_parts,
+    unsatisfied_content_range,
+)
+from fetchkit.isolation import Corp, Zone, add_zone, plan_of
+from fetchkit.web.guard import ignore_expect
+from fetchkit.web.keys import events_of
+from fetchkit.web.prebuilt import PrebuiltResponse, status_line
+from fetchkit.web.problems import answering
+
+__all__ = ["setup"]
+
+ALLOW = "GET, HEAD, OPTIONS"
+INDEX = "index.html"
+# A compiler writes a small file in well under this; then the reader gives up until asked again.
+READ_TRIES = 20
+READ_PAUSE = 0.01
+
+
+def setup(
+    app: web.Application,
+    directory: str | os.PathLike[str],
+    *,
+    prefix: str = "/",
+    dotfiles: bool = False,
+    spa: bool = False,
+    cors: CorsPolicy | None = None,
+    websocket_only: Collection[str] = (),
+) -> None:
+    """Serve a folder below a prefix of an application; call it after the other routes.
+
+    Args:
+        app: any aiohttp application.
+        directory: the folder.
+        prefix: path that stands for the folder, with a slash at its end.
+        dotfiles: also serve names that begin with a dot.
+        spa: answer a navigation to a path that does not exist with the folder's index.html.
+        cors: who may read the files cross-origin; None for nobody.
+        websocket_only: paths that answer 426 where the folder has no such file; one with a slash at
+            its end stands for everything below it.
+
+    Raises:
+        ConfigError: the folder is missing or cannot be read.
+    """
+    folder = Folder.checked(Path(directory), dotfiles=dotfiles)
+    everybody = cors is not None and cors.any_origin
+    add_zone(app, Zone(prefix, Corp.CROSS_ORIGIN if everybody else Corp.SAME_SITE, cors))
+    served = _Served(folder, events_of(app), prefix, spa, tuple(websocket_only))
+    app.router.add_route("*", prefix + "{path:.*}", answering(served.answer), expect_handler=ignore_expect)
+
+
+@frozen
+class _Served:
+    folder: Folder
+    events: Events
+    prefix: str
+    spa: bool
+    websocket_only: tuple[str, ...]
+    cache: FileCache = field(factory=FileCache)
+
+    async def answer(self, request: web.Request) -> web.StreamResponse:
+        """Answer from memory where it can be, else from disk."""
+        headers = request.headers
+        path = request.raw_path.partition("?")[0]
+        plain = request.method != hdrs.METH_GET or hdrs.RANGE in headers
+        accept = None if plain else headers.get(hdrs.ACCEPT_ENCODING)
+        small = self.cache.get(path, accept)
+        if small is None or request.method not in ("GET", "HEAD"):
+            return await self._look(request, path, accept)
+        return self._from_memory(request, small)
+
+    def _from_memory(self, request: web.Request, small: SmallFile) -> web.StreamResponse:
+        known = small.representation
+        decision = decide(request.method, request.headers, known.validators, known.size)
+        if FileServed in self.events.heard:
+            self._report(request, known, decision)
+        if hdrs.ORIGIN not in request.headers:
+            if decision.status == 200:  # noqa: PLR2004
+                return PrebuiltResponse(200, small.whole, small.body, note=known.coding)
+            if decision.status == 304:  # noqa: PLR2004
+                return PrebuiltResponse(304, small.unchanged)
+        head, plan = self._head(request, known, decision)
+        parts = [frame + small.body[part.first : part.last + 1] for frame, part in plan.parts]
+        return PrebuiltResponse(
+            decision.status, head, b"".join(parts) + plan.closing, note=_note(known, decision)
+        )
+
+    async def _look(self, request: web.Request, raw_path: str, accept: str | None) -> web.StreamResponse:
+        if request.method == hdrs.METH_OPTIONS:
+            return self._options(request)
+        if request.method not in ("GET", "HEAD"):
+            raise MethodNotAllowedError(request.method, ALLOW)
+        path = parse_path("/" + raw_path.removeprefix(self.prefix))
+        place = self.folder.locate(path)
+        if self.folder.is_folder(place):
+            if not path.folder:
+                return self._redirect(request)
+            index = os.path.join(place, INDEX)
+            return await self._file(request, index, accept) or self._listing(request, path, place)
+        found = None if path.folder else await self._file(request, place, accept)
+        return found or await self._absent(request, path, accept)
+
+    async def _file(
+        self, request: web.Request, place: str, accept: str | None, *, remember: bool = True
+    ) -> web.StreamResponse | None:
+        """Answer with the file at a place; None where there is none."""
+        for _ in range(READ_TRIES):
+            variant = open_variant(self.folder, place, accept)
+            if variant is None:
+                return None
+            if variant.opened.status.st_size > MAX_BODY:
+                return self._stream(request, variant)
+            small = self._read(request, variant)
+            if small is not None:
+                if remember and settled(variant.opened.status):
+                    self.cache.put(request.raw_path.partition("?")[0], accept, small)
+                return self._from_memory(request, small)
+            await asyncio.sleep(READ_PAUSE)
+        raise UnavailableError("The file is being written.", "Try again.", {"Retry-After": "1"})
+
+    def _read(self, request: web.Request, variant: Variant) -> SmallFile | None:
+        """Read a small file whole; None when it changed meanwhile."""
+        opened = variant.opened
+        try:
+            body = os.read(opened.descriptor, MAX_BODY + 1)
+            if len(body) != opened.status.st_size or not opened.unchanged():
+                return None
+        finally:
+            opened.close()
+        known = describe(variant, body)
+        shared = plan_of(request.app).block(request.raw_path, None)
+        watched = [(opened.path, signature(opened.status))]
+        if variant.original is not None:
+            watched.append(variant.original)
+        return SmallFile(
+            representation=known,
+            body=body,
+            whole=status_line(200) + head_lines(known, Decision(200)) + shared,
+            unchanged=status_line(304) + head_lines(known, Decision(304)) + shared,
+            watched=tuple(watched),
+            chosen_at=time.monotonic(),
+        )
+
+    def _stream(self, request: web.Request, variant: Variant) -> web.StreamResponse:
+        known = describe(variant)
+        decision = decide(request.method, request.headers, known.validators, known.size)
+        if FileServed in self.events.heard:
+            self._report(request, known, decision)
+        try:
+            head, plan = self._head(request, known, decision)
+        except BaseException:
+            variant.opened.close()
+            raise
+        note = _note(known, decision)
+        return FileResponse(decision.status, head, variant.opened, plan, self.events, note=note)
+
+    def _head(self, request: web.Request, known: Representation, decision: Decision) -> tuple[bytes, Plan]:
+        """The head for a decision, and what of the file goes into the body.
+
+        Raises:
+            PreconditionFailedError, RangeNotSatisfiableError: 412 and 416 are problems.
+        """
+        if decision.status == PreconditionFailedError.status:
+            raise PreconditionFailedError("The file is no longer the one that the request names.")
+        if decision.status == RangeNotSatisfiableError.status:
+            raise RangeNotSatisfiableError(
+                f"The file has {known.size} bytes, and no range of the request begins within them.",
+                headers={hdrs.CONTENT_RANGE: unsatisfied_content_range(known.size)},
+            )
+        boundary = multipart_boundary() if len(decision.ranges) > 1 else ""
+        shared = plan_of(request.app).block(request.raw_path, request.headers.get(hdrs.ORIGIN))
+        head = status_line(decision.status) + head_lines(known, decision, boundary) + shared
+        return head, _plan(known, decision, boundary)
+
+    def _redirect(self, request: web.Request) -> web.StreamResponse:
+        """To the folder's own path, the query kept in its place.
+
+        Relative, since a path that begins with two slashes would name another host (RFC 3986,
+        section 4.2); with `./`, since a colon would read as a scheme.
+        """
+        path, question, query = request.raw_path.partition("?")
+        location = f"./{path.rpartition('/')[2]}/{question}{query}"
+        head = (f"Location: {location}\r\nContent-Length: 0\r\nCache-Control: no-cache\r\n").encode(
+            "utf-8", "surrogateescape"
+        )
+        return self._bare(request, 301, head)
+
+    def _listing(self, request: web.Request, path: FilePath, place: str) -> web.StreamResponse:
+        try:
+            entries = list(self.folder.entries(place))
+        except OSError as error:
+            raise ForbiddenError("fetchkit may not list this folder.", "Change its permissions.") from error
+        body = listing_page(path.segments, entries, page_template("listing"))
+        head = (
+            "Content-Type: text/html; charset=utf-8\r\n"
+            f"Content-Length: {len(body)}\r\nCache-Control: no-cache\r\n"
+        ).encode()
+        return self._bare(request, 200, head, body)
+
+    async def _absent(self, request: web.Request, path: FilePath, accept: str | None) -> web.StreamResponse:
+        if any(_covers(prefix, request.path) for prefix in self.websocket_only):
+            raise UpgradeRequiredError(
+                f"{request.path} speaks WebSocket, not plain HTTP.",
+                "Connect with a WebSocket.",
+                {hdrs.UPGRADE: "websocket", hdrs.CONNECTION: "Upgrade"},
+            )
+        if self.spa and falls_back(path, request.headers):
+            index = os.path.join(self.folder.root, INDEX)
+            page = await self._file(request, index, accept, remember=False)
+            if page is not None:
+                return page
+        raise NotFoundError(f"Nothing is at {request.path}.")
+
+    def _options(self, request: web.Request) -> web.StreamResponse:
+        method = request.headers.get(hdrs.ACCESS_CONTROL_REQUEST_METHOD)
+        allow = f"Allow: {ALLOW}\r\n".encode()
+        if method is None:
+            return self._bare(request, 204, allow)
+        origin = request.headers.get(hdrs.ORIGIN)
+        wanted = request.headers.get(hdrs.ACCESS_CONTROL_REQUEST_HEADERS)
+        shared = plan_of(request.app).preflight_block(request.raw_path, origin, method, wanted)
+        return PrebuiltResponse(204, status_line(204) + allow + shared)
+
+    def _bare(self, request: web.Request, status: int, lines: bytes, body: bytes = b"") -> PrebuiltResponse:
+        shared = plan_of(request.app).block(request.raw_path, request.headers.get(hdrs.ORIGIN))
+        return PrebuiltResponse(status, status_line(status) + lines + shared, body)
+
+    def _report(self, request: web.Request, known: Representation, decision: Decision) -> None:
+        self.events.emit(FileServed(request.raw_path, known.path, decision.status, known.coding))
+
+
+def _plan(known: Representation, decision: Decision, boundary: str) -> Plan:
+    ranges = decision.ranges
+    if len(ranges) > 1:
+        parts = multipart_parts(ranges, known.size, known.content_type, boundary)
+        length = multipart_length(ranges, known.size, known.content_type, boundary)
+        return Plan(parts, multipart_closing(boundary), length)
+    if decision.status == 304 or not known.size:  # noqa: PLR2004
+        return Plan((), b"", 0)
+    part = ranges[0] if ranges else ByteRange(0, known.size - 1)
+    return Plan(((b"", part),), b"", part.length)
+
+
+def _note(known: Representation, decision: Decision) -> str:
+    ranges = ", ".join(f"{part.first}-{part.last}" for part in decision.ranges)
+    return " ".join(filter(None, (known.coding, ranges and f"bytes {ranges}")))
+
+
+def _covers(prefix: str, path: str) -> bool:
+    return path == prefix or (prefix.endswith("/") and path.startswith(prefix))
