@@ -53,9 +53,8 @@ def own_names(config: Config) -> list[str]:
 
 
 def _guard(config: Config) -> guard.Guard:
-    bound = tuple(host for host in config.host if host not in ("0.0.0.0", "::"))
     return guard.Guard(
-        hosts=host_rules(config.allow_host, bound),
+        hosts=host_rules(config.allow_host, config.host),
         origins=origin_rules(config.allow_origin, "--allow-origin"),
         # Without TEXT: 128 bits, as OWASP asks of session identifiers.
         token=secrets.token_urlsafe(16) if config.token == "" else config.token or "",

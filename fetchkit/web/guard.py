@@ -113,19 +113,12 @@ def _judge_host(request: web.Request, hosts: HostRules) -> None:
     value = request.headers.get(hdrs.HOST)
     if value is None:
         raise BadRequestError("The request has no Host.", "Send the Host field (RFC 9110, section 7.2).")
-    if not hosts.allows(value) and not _is_our_address(request, value):
+    if not hosts.allows(value):
         host = parse_host(value)
         raise MisdirectedRequestError(
             f"This server does not answer for the host {host.name}.",
             f"If that is a name of this machine: --allow-host {host.name}",
         )
-
-
-def _is_our_address(request: web.Request, value: str) -> bool:
-    """Whether the Host is the very address that the connection reached, as with --host 0.0.0.0."""
-    address = parse_host(value).address
-    sockname = request.transport.get_extra_info("sockname") if request.transport else None
-    return address is not None and isinstance(sockname, tuple) and str(address) == sockname[0]
 
 
 def _judge_asker(request: web.Request, guard: Guard) -> None:
