@@ -1,0 +1,53 @@
+"""What many tests need: a folder, a server on real sockets, and a client that sends exact bytes."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from fetchkit import Config, Server, running
+
+from .raw import RawClient
+
+Serve = Callable[..., Awaitable[Server]]
+Raw = Callable[..., Awaitable[RawClient]]
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    """A small build to serve."""
+    site = tmp_path / "site"
+    (site / "sub").mkdir(parents=True)
+    (site / "index.html").write_text("<!doctype html><title>index</title>")
+    (site / "app.js").write_text("console.log('app')")
+    (site / "app.wasm").write_bytes(b"\0asm\x01\0\0\0")
+    (site / "digits.txt").write_text("0123456789")
+    (site / "sub" / "index.html").write_text("<!doctype html><title>sub</title>")
+    return site
+
+
+@pytest.fixture
+async def serve(folder: Path) -> AsyncIterator[Serve]:
+    """`await serve(**settings)`: a running server for `folder` on a free port of 127.0.0.1."""
+    async with AsyncExitStack() as servers:
+
+        async def start(**settings: Any) -> Server:
+            defaults: dict[str, Any] = {"directory": folder, "host": ("127.0.0.1",), "port": 0}
+            return await servers.enter_async_context(running(Config(**(defaults | settings))))
+
+        yield start
+
+
+@pytest.fixture
+async def raw() -> AsyncIterator[Raw]:
+    """`await raw(server)`: a connection that sends and reads exact bytes."""
+    async with AsyncExitStack() as clients:
+
+        async def connect(server: Server) -> RawClient:
+            client = await RawClient.connect("127.0.0.1", server.port)
+            clients.push_async_callback(client.close)
+            return client
+
+        yield connect
