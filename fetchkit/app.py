@@ -4,7 +4,7 @@ import secrets
 
 from aiohttp import web
 
-from fetchkit import control, files, isolation
+from fetchkit import control, files, isolation, sockets
 from fetchkit.config import Config
 from fetchkit.http.cors import CorsPolicy
 from fetchkit.http.fields import parse_field
@@ -35,13 +35,11 @@ def build_app(config: Config) -> web.Application:
     guard.setup(app, _guard(config))
     control.setup(app, prefix=config.routes.fetchkit)
     routes = config.routes
-    files.setup(
-        app,
-        config.directory,
-        dotfiles=config.dotfiles,
-        spa=config.spa,
-        cors=_cors(config),
-        websocket_only=(routes.posix, routes.echo, f"{routes.tcp}/", f"{routes.udp}/"),
+    serve_file = files.setup(
+        app, config.directory, dotfiles=config.dotfiles, spa=config.spa, cors=_cors(config)
+    )
+    sockets.setup(
+        app, exact=("/", routes.posix, routes.echo), below=(routes.tcp, routes.udp), plain=serve_file
     )
     return app
 

@@ -3,7 +3,6 @@
 import asyncio
 import os
 import time
-from collections.abc import Collection
 from pathlib import Path
 
 from aiohttp import hdrs, web
@@ -17,7 +16,6 @@ from fetchkit.errors import (
     PreconditionFailedError,
     RangeNotSatisfiableError,
     UnavailableError,
-    UpgradeRequiredError,
 )
 from fetchkit.events import Events, FileServed
 from fetchkit.files.cache import MAX_BODY, FileCache, SmallFile
@@ -39,7 +37,7 @@ from fetchkit.isolation import Corp, Zone, add_zone, plan_of
 from fetchkit.web.guard import ignore_expect
 from fetchkit.web.keys import events_of
 from fetchkit.web.prebuilt import PrebuiltResponse, status_line
-from fetchkit.web.problems import answering
+from fetchkit.web.problems import Handler, answering
 
 __all__ = ["setup"]
 
@@ -58,8 +56,7 @@ def setup(
     dotfiles: bool = False,
     spa: bool = False,
     cors: CorsPolicy | None = None,
-    websocket_only: Collection[str] = (),
-) -> None:
+) -> Handler:
     """Serve a folder below a prefix of an application; call it after the other routes.
 
     Args:
@@ -69,8 +66,9 @@ def setup(
         dotfiles: also serve names that begin with a dot.
         spa: answer a navigation to a path that does not exist with the folder's index.html.
         cors: who may read the files cross-origin; None for nobody.
-        websocket_only: paths that answer 426 where the folder has no such file; one with a slash at
-            its end stands for everything below it.
+
+    Returns:
+        The handler, for routes that hand plain requests on to the folder; it raises HttpErrors.
 
     Raises:
         ConfigError: the folder is missing or cannot be read.
@@ -78,8 +76,9 @@ def setup(
     folder = Folder.checked(Path(directory), dotfiles=dotfiles)
     everybody = cors is not None and cors.any_origin
     add_zone(app, Zone(prefix, Corp.CROSS_ORIGIN if everybody else Corp.SAME_SITE, cors))
-    served = _Served(folder, events_of(app), prefix, spa, tuple(websocket_only))
+    served = _Served(folder, events_of(app), prefix, spa)
     app.router.add_route("*", prefix + "{path:.*}", answering(served.answer), expect_handler=ignore_expect)
+    return served.answer
 
 
 @frozen
@@ -88,7 +87,6 @@ class _Served:
     events: Events
     prefix: str
     spa: bool
-    websocket_only: tuple[str, ...]
     cache: FileCache = field(factory=FileCache)
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
@@ -231,12 +229,6 @@ class _Served:
         return self._bare(request, 200, head, body)
 
     async def _absent(self, request: web.Request, path: FilePath, accept: str | None) -> web.StreamResponse:
-        if any(_covers(prefix, request.path) for prefix in self.websocket_only):
-            raise UpgradeRequiredError(
-                f"{request.path} speaks WebSocket, not plain HTTP.",
-                "Connect with a WebSocket.",
-                {hdrs.UPGRADE: "websocket", hdrs.CONNECTION: "Upgrade"},
-            )
         if self.spa and falls_back(path, request.headers):
             index = os.path.join(self.folder.root, INDEX)
             page = await self._file(request, index, accept, remember=False)
@@ -277,7 +269,3 @@ def _plan(known: Representation, decision: Decision, boundary: str) -> Plan:
 def _note(known: Representation, decision: Decision) -> str:
     ranges = ", ".join(f"{part.first}-{part.last}" for part in decision.ranges)
     return " ".join(filter(None, (known.coding, ranges and f"bytes {ranges}")))
-
-
-def _covers(prefix: str, path: str) -> bool:
-    return path == prefix or (prefix.endswith("/") and path.startswith(prefix))
