@@ -1,0 +1,128 @@
+"""Where the program of a peer comes from: npm, Debian, or the Python that runs the benchmark."""
+
+import importlib.metadata
+import importlib.util
+import json
+import os
+import shutil
+import subprocess
+import sys
+from pathlib import Path
+from typing import Protocol
+
+from attrs import frozen
+
+__all__ = ["CACHE", "Debian", "Module", "Npm", "Source"]
+
+CACHE = Path(__file__).resolve().parents[2] / ".cache" / "bench"
+"""Kept between runs, ignored by git."""
+
+
+class Source(Protocol):
+    """A place that has a program, or can get it."""
+
+    @property
+    def label(self) -> str:
+        """What the report calls the package."""
+
+    def find(self) -> str | None:
+        """Return the path of the program, installed first if need be; None when it cannot be had here."""
+
+    def version(self) -> str:
+        """Return the version of what `find` found."""
+
+
+@frozen
+class Npm:
+    """A package of npm, installed into a folder of its own (two packages never share dependencies)."""
+
+    package: str
+    binary: str
+    major: int
+
+    @property
+    def label(self) -> str:
+        """The package, as npm names it."""
+        return self.package
+
+    @property
+    def _folder(self) -> Path:
+        return CACHE / "npm" / self.package
+
+    def find(self) -> str | None:
+        """See `Source.find`."""
+        program = self._folder / "node_modules" / ".bin" / self.binary
+        if not program.exists() and shutil.which("npm"):
+            self._folder.mkdir(parents=True, exist_ok=True)
+            wanted = f"{self.package}@{self.major}"
+            _run("npm", "install", "--no-audit", "--no-fund", "--prefix", str(self._folder), wanted)
+        return str(program) if program.exists() else None
+
+    def version(self) -> str:
+        """See `Source.version`."""
+        manifest = self._folder / "node_modules" / self.package / "package.json"
+        return str(json.loads(manifest.read_text(encoding="utf-8"))["version"])
+
+
+@frozen
+class Debian:
+    """A package of the distribution, installed with apt-get by root, else used where it is already."""
+
+    package: str
+    program: str
+
+    @property
+    def label(self) -> str:
+        """The package, as Debian names it."""
+        return self.package
+
+    def find(self) -> str | None:
+        """See `Source.find`."""
+        found = self._which()
+        if found is None and shutil.which("apt-get") and os.geteuid() == 0:
+            _run("apt-get", "update")
+            _run("apt-get", "install", "-y", "--no-install-recommends", self.package)
+            found = self._which()
+        return found
+
+    def version(self) -> str:
+        """See `Source.version`."""
+        try:
+            command = ["dpkg-query", "-W", "-f", "${Version}", self.package]
+            return subprocess.run(command, capture_output=True, text=True, check=True).stdout
+        except (OSError, subprocess.CalledProcessError):
+            return "of unknown version"
+
+    def _which(self) -> str | None:
+        """Search /usr/sbin too: nginx lives there, and only root has it in the path."""
+        return shutil.which(self.program, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
+
+
+@frozen
+class Module:
+    """A module that the Python of this process can run or import; never installed from here."""
+
+    module: str
+    distribution: str
+
+    @property
+    def label(self) -> str:
+        """The distribution, as the package index names it."""
+        return self.distribution
+
+    def find(self) -> str | None:
+        """See `Source.find`; the program is the interpreter."""
+        try:
+            return sys.executable if importlib.util.find_spec(self.module) else None
+        except ModuleNotFoundError:
+            return None
+
+    def version(self) -> str:
+        """See `Source.version`."""
+        return importlib.metadata.version(self.distribution)
+
+
+def _run(*command: str) -> None:
+    """Run an installer; what it says goes to standard error, and its failure shows as a missing program."""
+    quiet = {**os.environ, "DEBIAN_FRONTEND": "noninteractive"}
+    subprocess.run(command, stdin=subprocess.DEVNULL, stdout=sys.stderr, env=quiet, check=False)
