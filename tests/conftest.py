@@ -30,7 +30,7 @@ def folder(tmp_path: Path) -> Path:
 
 @pytest.fixture
 async def serve(folder: Path) -> AsyncIterator[Serve]:
-    """`await serve(**settings)`: a running server for `folder` on a free port of 127.0.0.1."""
+    """Start servers for `folder`, each on a free port; keywords are fields of Config."""
     async with AsyncExitStack() as servers:
 
         async def start(**settings: Any) -> Server:
@@ -42,7 +42,7 @@ async def serve(folder: Path) -> AsyncIterator[Serve]:
 
 @pytest.fixture
 async def raw() -> AsyncIterator[Raw]:
-    """`await raw(server)`: a connection that sends and reads exact bytes."""
+    """Open connections to a server that send and read exact bytes."""
     async with AsyncExitStack() as clients:
 
         async def connect(server: Server) -> RawClient:

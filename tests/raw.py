@@ -35,9 +35,11 @@ class RawClient:
 
     @classmethod
     async def connect(cls, host: str, port: int) -> "RawClient":
+        """Open a connection."""
         return cls(*await asyncio.open_connection(host, port))
 
     async def close(self) -> None:
+        """Close it, whatever is still to come."""
         self.writer.close()
 
     def send(self, data: bytes) -> None:

@@ -134,6 +134,8 @@ class HeaderPlan:
     def _place(self, path: str) -> tuple[str, str]:
         if self._simple:
             return "/", ""
+        if not path.startswith("/"):  # what the parser refused, and targets that are no path
+            path = "/"
         return (
             _longest(path, (zone.prefix for zone in self.zones)),
             _longest(path, (exception.path for exception in self.exceptions)),
