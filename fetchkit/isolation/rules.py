@@ -100,11 +100,9 @@ class HeaderPlan:
     extra: Headers = ()
     everywhere: bool = True
     _remember: Callable[[tuple[str, str], str | None], Headers] = field(init=False, eq=False, repr=False)
-    _simple: bool = field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
         object.__setattr__(self, "_remember", lru_cache(MAX_REMEMBERED_ORIGINS)(self._decide))
-        object.__setattr__(self, "_simple", len(self.zones) <= 1 and not self.exceptions)
 
     def headers(self, path: str, origin: str | None) -> Headers:
         """The fields for a response to `path` (as on the wire) asked from `origin`."""
@@ -132,8 +130,6 @@ class HeaderPlan:
         return next((zone for zone in self.zones if zone.prefix == prefix), None)
 
     def _place(self, path: str) -> tuple[str, str]:
-        if self._simple:
-            return "/", ""
         if not path.startswith("/"):  # what the parser refused, and targets that are no path
             path = "/"
         return (
