@@ -1,23 +1,25 @@
 """What a person sees on a terminal once the server is ready, and warnings that matter before that."""
 
 import ipaddress
+import logging
 import sys
 import threading
 import webbrowser
 from collections.abc import Iterator
 
-import click
-
 from fetchkit import certificates
 from fetchkit.app import own_names
 from fetchkit.config import DEFAULT_PORT, Mode
 from fetchkit.listen import EVERYWHERE
+from fetchkit.log import write_line
 from fetchkit.net.hosts import parse_host
 from fetchkit.server import Server
 from fetchkit.version import VERSION
 from fetchkit.web.tokens import PARAMETER
 
 __all__ = ["announce", "opening_url"]
+
+_log = logging.getLogger("fetchkit")
 
 
 def opening_url(server: Server) -> str:
@@ -37,9 +39,10 @@ def announce(server: Server) -> None:
     if sys.stdout.isatty() and not config.quiet:
         _print_banner(server)
     elif server.token:
-        click.echo(f"fetchkit: open {opening_url(server)}", err=True)
+        url = opening_url(server)
+        write_line("open", f"open {url}", {"url": url}, config.log_format)
     for sentence in _warnings(server):
-        click.echo(f"fetchkit: {sentence}", err=True)
+        _log.warning("%s", sentence)
     if config.open:
         threading.Thread(target=webbrowser.open, args=(opening_url(server),), daemon=True).start()
 

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import signal
 import sys
 from collections.abc import Callable
@@ -124,6 +125,7 @@ async def _serve_until_signal(config: Config) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError):  # Windows: KeyboardInterrupt ends asyncio.run
             loop.add_signal_handler(number, stop.set)
+    gc.freeze()  # what was imported lives as long as the process: no collection need look at it
     async with running(config) as server:
         terminal.attach(
             events_of(server.app),
