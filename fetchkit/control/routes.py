@@ -1,9 +1,12 @@
 """Health, for scripts that wait for the server."""
 
-from aiohttp import web
+import json
+
+from aiohttp import hdrs, web
 
 from fetchkit.isolation import Corp, Zone, add_zone
 from fetchkit.version import VERSION
+from fetchkit.web.answers import answer
 
 __all__ = ["setup"]
 
@@ -14,5 +17,6 @@ def setup(app: web.Application, *, prefix: str = "/fetchkit") -> None:
     app.router.add_get(f"{prefix}/health", _health)
 
 
-async def _health(_request: web.Request) -> web.StreamResponse:
-    return web.json_response({"status": "ok", "version": VERSION}, headers={"Cache-Control": "no-store"})
+async def _health(request: web.Request) -> web.StreamResponse:
+    body = json.dumps({"status": "ok", "version": VERSION}).encode()
+    return answer(request, 200, {hdrs.CONTENT_TYPE: "application/json", hdrs.CACHE_CONTROL: "no-store"}, body)

@@ -34,6 +34,7 @@ from fetchkit.http.ranges import (
     unsatisfied_content_range,
 )
 from fetchkit.isolation import Corp, Zone, add_zone, plan_of
+from fetchkit.web.answers import answer
 from fetchkit.web.guard import ignore_expect
 from fetchkit.web.keys import events_of
 from fetchkit.web.prebuilt import PrebuiltResponse, status_line
@@ -211,10 +212,7 @@ class _Served:
         """
         path, question, query = request.raw_path.partition("?")
         location = f"./{path.rpartition('/')[2]}/{question}{query}"
-        head = (f"Location: {location}\r\nContent-Length: 0\r\nCache-Control: no-cache\r\n").encode(
-            "utf-8", "surrogateescape"
-        )
-        return self._bare(request, 301, head)
+        return answer(request, 301, {hdrs.LOCATION: location, hdrs.CACHE_CONTROL: "no-cache"})
 
     def _listing(self, request: web.Request, path: FilePath, place: str) -> web.StreamResponse:
         try:
@@ -222,11 +220,11 @@ class _Served:
         except OSError as error:
             raise ForbiddenError("fetchkit may not list this folder.", "Change its permissions.") from error
         body = listing_page(path.segments, entries, page_template("listing"))
-        head = (
-            "Content-Type: text/html; charset=utf-8\r\n"
-            f"Content-Length: {len(body)}\r\nCache-Control: no-cache\r\n"
-        ).encode()
-        return self._bare(request, 200, head, body)
+        fields: dict[str, str] = {
+            hdrs.CONTENT_TYPE: "text/html; charset=utf-8",
+            hdrs.CACHE_CONTROL: "no-cache",
+        }
+        return answer(request, 200, fields, body)
 
     async def _absent(self, request: web.Request, path: FilePath, accept: str | None) -> web.StreamResponse:
         if self.spa and falls_back(path, request.headers):
@@ -238,17 +236,12 @@ class _Served:
 
     def _options(self, request: web.Request) -> web.StreamResponse:
         method = request.headers.get(hdrs.ACCESS_CONTROL_REQUEST_METHOD)
-        allow = f"Allow: {ALLOW}\r\n".encode()
         if method is None:
-            return self._bare(request, 204, allow)
+            return answer(request, 204, {hdrs.ALLOW: ALLOW})
         origin = request.headers.get(hdrs.ORIGIN)
         wanted = request.headers.get(hdrs.ACCESS_CONTROL_REQUEST_HEADERS)
         shared = plan_of(request.app).preflight_block(request.raw_path, origin, method, wanted)
-        return PrebuiltResponse(204, status_line(204) + allow + shared)
-
-    def _bare(self, request: web.Request, status: int, lines: bytes, body: bytes = b"") -> PrebuiltResponse:
-        shared = plan_of(request.app).block(request.raw_path, request.headers.get(hdrs.ORIGIN))
-        return PrebuiltResponse(status, status_line(status) + lines + shared, body)
+        return PrebuiltResponse(204, status_line(204) + f"Allow: {ALLOW}\r\n".encode() + shared)
 
     def _report(self, request: web.Request, known: Representation, decision: Decision) -> None:
         self.events.emit(FileServed(request.raw_path, known.path, decision.status, known.coding))

@@ -22,8 +22,8 @@ from fetchkit.isolation import plan_of
 from fetchkit.net.access import Asker, judge
 from fetchkit.net.hosts import HostRules, parse_host
 from fetchkit.net.origins import OriginRules, parse_origin
+from fetchkit.web.answers import answer
 from fetchkit.web.keys import events_of
-from fetchkit.web.prebuilt import PrebuiltResponse, status_line
 from fetchkit.web.problems import Handler, from_aiohttp, problem_response
 from fetchkit.web.tokens import carries_token, login_redirect
 
@@ -143,8 +143,7 @@ def _judge_asker(request: web.Request, guard: Guard) -> None:
 
 def _options_of_server(request: web.Request) -> web.StreamResponse:
     """`OPTIONS *` asks about the server as a whole (RFC 9110, section 9.3.7)."""
-    shared = plan_of(request.app).block("/", request.headers.get(hdrs.ORIGIN))
-    return PrebuiltResponse(204, status_line(204) + b"Allow: GET, HEAD, OPTIONS\r\n" + shared)
+    return answer(request, 204, {hdrs.ALLOW: "GET, HEAD, OPTIONS"})
 
 
 def _refuse(request: web.Request, error: HttpError) -> web.StreamResponse:

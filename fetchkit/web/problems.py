@@ -9,7 +9,8 @@ from fetchkit.assets import page_template
 from fetchkit.errors import HttpError, MethodNotAllowedError, NotFoundError
 from fetchkit.http.problem import problem_json, problem_page, wants_page
 from fetchkit.isolation import HeaderPlan, plan_of
-from fetchkit.web.prebuilt import PrebuiltResponse, status_line
+from fetchkit.web.answers import answer
+from fetchkit.web.prebuilt import PrebuiltResponse
 
 __all__ = ["Handler", "answering", "from_aiohttp", "problem_response"]
 
@@ -20,13 +21,13 @@ def answering(handler: Handler) -> Handler:
     """Make a handler answer the HttpErrors that it raises; for every route of every feature."""
 
     @functools.wraps(handler)
-    async def answer(request: web.Request) -> web.StreamResponse:
+    async def answered(request: web.Request) -> web.StreamResponse:
         try:
             return await handler(request)
         except HttpError as error:
             return problem_response(request, error, plan_of(request.app))
 
-    return answer
+    return answered
 
 
 def problem_response(
@@ -40,16 +41,12 @@ def problem_response(
     body = problem_page(error, page_template("problem")) if page else problem_json(error)
     fields = {
         hdrs.CONTENT_TYPE: "text/html; charset=utf-8" if page else "application/problem+json",
-        hdrs.CONTENT_LENGTH: str(len(body)),
         hdrs.CACHE_CONTROL: "no-store",
+        # The form depends on both, and a user's header may let a cache keep it (RFC 9110, section 12.5.5).
+        hdrs.VARY: "Accept, Sec-Fetch-Mode",
         **error.headers,
     }
-    # The form depends on both fields, and a shared cache may keep some errors (RFC 9110, 12.5.5).
-    lines = [f"{name}: {value}\r\n" for name, value in fields.items()]
-    lines.append("Vary: Accept, Sec-Fetch-Mode\r\n")
-    head = status_line(error.status) + "".join(lines).encode("latin-1", "replace")
-    shared = plan.block(request.raw_path, request.headers.get(hdrs.ORIGIN))
-    return kind(error.status, head + shared, body)
+    return answer(request, error.status, fields, body, plan=plan, kind=kind)
 
 
 def from_aiohttp(request: web.Request, error: web.HTTPException) -> HttpError:
