@@ -8,7 +8,7 @@ import os
 import tomllib
 import types
 from collections.abc import Mapping
-from enum import Enum
+from enum import Enum, StrEnum
 from pathlib import Path
 from typing import Any, get_args, get_origin
 
@@ -219,6 +219,7 @@ def _make_converter() -> cattrs.Converter:
     converter = cattrs.Converter(forbid_extra_keys=True, detailed_validation=False)
     for kind in (bool, int, str):
         converter.register_structure_hook(kind, _exactly(kind))
+    converter.register_structure_hook(StrEnum, lambda value, kind: kind(value))  # else it is taken for a str
     converter.register_structure_hook(int | None, _optional(int))
     converter.register_structure_hook(str | None, _optional(str))
     converter.register_structure_hook(Path, lambda value, _: Path(value))

@@ -47,7 +47,7 @@ PEERS = {
     "garbage": "localhost",
 }
 
-# What the table of SPEC section 2 says, written as sets and not as the branches of the code.
+# What the rule says, written as sets and not as the branches of the code.
 PASSING_ORIGINS = {"same", "loopback", "allowed"}
 PASSING_SITES = {"none", "same-origin"}
 PASSING_PEERS = {"loopback", "loopback IPv6", "loopback mapped"}
