@@ -22,8 +22,12 @@ _READY = re.compile(r"fetchkit ready (https?://(?:[0-9.]+|\[[0-9a-f:]+\]):[0-9]+
 
 
 def clean_environment(home: Path, **more: str) -> dict[str, str]:
-    """The environment without settings of fetchkit, its home in a folder of the test."""
-    kept = {name: value for name, value in os.environ.items() if not name.startswith("FETCHKIT_")}
+    """The environment without settings of fetchkit, its home in a folder of the test.
+
+    Without PYTHONUNBUFFERED too, which would hide that a line was not flushed.
+    """
+    foreign = ("FETCHKIT_", "PYTHONUNBUFFERED")
+    kept = {name: value for name, value in os.environ.items() if not name.startswith(foreign)}
     return kept | {"HOME": str(home), "XDG_CONFIG_HOME": str(home / ".config")} | more
 
 

@@ -54,22 +54,31 @@ class RawClient:
 
     async def answer(self, *, head_only: bool = False) -> RawAnswer:
         """Read one response."""
+        head = await self.head()
+        if head_only or head.status in (204, 304):
+            return head
+        return await self.body(head)
+
+    async def head(self) -> RawAnswer:
+        """Read the head of a response, and leave its body on the way."""
         async with asyncio.timeout(DEADLINE):
             head = await self.reader.readuntil(b"\r\n\r\n")
-            status_line, *lines = head[:-4].decode("latin-1").split("\r\n")
-            headers = CIMultiDict(
-                (name, value.strip()) for name, _, value in (line.partition(":") for line in lines)
-            )
-            status = int(status_line.split(" ", 2)[1])
-            if head_only or status in (204, 304):
-                return RawAnswer(status, headers)
+        status_line, *lines = head[:-4].decode("latin-1").split("\r\n")
+        headers = CIMultiDict(
+            (name, value.strip()) for name, _, value in (line.partition(":") for line in lines)
+        )
+        return RawAnswer(int(status_line.split(" ", 2)[1]), headers)
+
+    async def body(self, head: RawAnswer) -> RawAnswer:
+        """Read the body that follows a head."""
+        async with asyncio.timeout(DEADLINE):
             try:
-                body = await self.reader.readexactly(int(headers["Content-Length"]))
+                body = await self.reader.readexactly(int(head.headers["Content-Length"]))
             except asyncio.IncompleteReadError as error:
-                return RawAnswer(status, headers, error.partial, complete=False)
+                return RawAnswer(head.status, head.headers, error.partial, complete=False)
             except ConnectionResetError:
-                return RawAnswer(status, headers, complete=False)
-            return RawAnswer(status, headers, body)
+                return RawAnswer(head.status, head.headers, complete=False)
+        return RawAnswer(head.status, head.headers, body)
 
     async def at_end(self) -> bool:
         """Whether the server closes the connection without sending more."""

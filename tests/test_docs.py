@@ -16,7 +16,7 @@ from fetchkit.sources import environment_name, file_key, flag_name
 from .conftest import Raw
 
 ROOT = Path(__file__).parent.parent
-SERVE = (ROOT / "docs" / "serve.md").read_text("utf-8")
+SERVE = "".join((ROOT / "docs" / f"{page}.md").read_text("utf-8") for page in ("serve", "forward"))
 LIBRARY = (ROOT / "docs" / "library.md").read_text("utf-8")
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -35,7 +35,9 @@ def test_every_setting_is_documented_in_all_its_spellings(name: str) -> None:
 
 
 def test_no_flag_is_documented_that_does_not_exist() -> None:
-    known = {flag_name(name) for name in settings()} | {"--config", "--help"}
+    switches = {flag_name(n) for n, (a, _) in settings().items() if a.type is bool}
+    known = {flag_name(name) for name in settings()} | {"--config", "--help", "--no-"}
+    known |= {f"--no-{name.removeprefix('--')}" for name in switches}
     for page in (SERVE, (ROOT / "README.md").read_text("utf-8")):
         assert set(re.findall(r"--[a-z][a-z-]+", page)) - known <= {"--emrun"}
 

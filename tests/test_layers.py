@@ -8,12 +8,12 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "fetchkit"
 
 # Features do not know each other; each is a folder.
-FEATURES = {"control", "files", "sockets", "watch"}
+FEATURES = {"control", "files", "forward", "sockets", "watch"}
 # Rooms that features share, and the modules at the top: from the foundation up.
 LAYERS = (
-    {"errors", "version", "text"},
+    {"errors", "lazy", "text", "version"},
     {"http", "net"},
-    {"isolation.rules"},
+    {"forward.rules", "forward.settings", "isolation.rules"},
     {"config", "events"},
     {"assets", "log", "sources", "listen", "certificates"},
     {"isolation", "isolation.hook"},
@@ -28,18 +28,31 @@ LAYERS = (
 # Pure modules: bytes and values in, values out.
 PURE = {
     *(f"http.{path.stem}" for path in (PACKAGE / "http").glob("[a-z]*.py")),
-    *(f"net.{path.stem}" for path in (PACKAGE / "net").glob("[a-z]*.py")),
+    *(f"net.{path.stem}" for path in (PACKAGE / "net").glob("[a-z]*.py") if path.stem != "dial"),
     "errors",
     "events",
     "files.listing",
     "files.representation",
     "files.rules",
+    "forward.cookies",
+    "forward.headers",
+    "forward.redirects",
+    "forward.rules",
     "isolation.rules",
     "text",
 }
 IMPURE = {"asyncio", "socket", "ssl", "subprocess", "threading", "selectors", "pathlib", "io", "tempfile"}
 # Only these know aiohttp.web.
-MEETS_HTTP = {"app", "server", "isolation.hook", "files.routes", "files.responses", "files.transfer"}
+MEETS_HTTP = {
+    "app",
+    "server",
+    "isolation.hook",
+    "files.routes",
+    "files.responses",
+    "files.transfer",
+    "forward.relay",
+    "forward.websocket",
+}
 
 
 def modules() -> list[str]:

@@ -39,7 +39,7 @@ def named(plan: HeaderPlan, path: str, origin: str | None = None) -> dict[str, s
     [
         ("/", "same-origin", "require-corp"),
         ("/login", "same-origin-allow-popups", "require-corp"),
-        ("/login?next=/x", "same-origin", "require-corp"),
+        ("/login?next=/x", "same-origin-allow-popups", "require-corp"),
         ("/login/", "same-origin-allow-popups", "require-corp"),
         ("/login/step", "same-origin-allow-popups", "require-corp"),
         ("/login/frame/x", "unsafe-none", "unsafe-none"),

@@ -1,0 +1,150 @@
+"""The access log: what a person, or a program with JSON, sees of each event."""
+
+import json
+import re
+
+import pytest
+
+from fetchkit.config import LogFormat
+from fetchkit.events import Answered, BodyBroken, Event, Events, Failed, FileServed, Refused
+from fetchkit.watch.terminal import attach
+from fetchkit.web.keys import events_of
+from tests.conftest import Raw, Serve
+
+EVIL = "/\x1b[2J\x07\u202e\n200 GET /forged"
+ANSWERED = Answered("GET", "/app.wasm", 200, 1536, 0.0123, "127.0.0.1", "br")
+UNCHANGED = Answered("GET", "/app.wasm", 304, 0, 0.0004)
+SERVED = FileServed("/app.wasm", "/srv/site/app.wasm.br", 200, "br")
+REFUSED = Refused("GET", "/", 421, "The host evil.example is not ours.", "--allow-host evil.example")
+BROKEN = BodyBroken("/big.data", 10, 99, "The file shrank.")
+FAILED = Failed("GET", "/", ValueError("\x1b[31mx"))
+ALL: list[Event] = [ANSWERED, SERVED, REFUSED, BROKEN, FAILED]
+
+
+def lines(
+    capsys: pytest.CaptureFixture[str],
+    *told: Event,
+    form: LogFormat = LogFormat.TEXT,
+    verbose: bool = False,
+    quiet: bool = False,
+    colour: bool = False,
+) -> list[str]:
+    """What the terminal shows of some events; standard output must stay empty."""
+    events = Events()
+    attach(events, form, verbose=verbose, quiet=quiet, colour=colour)
+    for event in told:
+        if type(event) in events.heard:
+            events.emit(event)
+    out, err = capsys.readouterr()
+    assert out == ""
+    return str(err).splitlines()
+
+
+@pytest.mark.parametrize(
+    ("event", "expected"),
+    [
+        pytest.param(ANSWERED, "200 GET  /app.wasm  1.5 KiB  12.3 ms br", id="whole"),
+        pytest.param(UNCHANGED, "304 GET  /app.wasm  -  0.4 ms", id="no-body"),
+        pytest.param(Answered("OPTIONS", "*", 204, 0, 0.0, ""), "204 OPTIONS *  -  0.0 ms", id="long-method"),
+        pytest.param(
+            REFUSED,
+            "  refused: The host evil.example is not ours. --allow-host evil.example",
+            id="refused-with-the-flag-that-helps",
+        ),
+        pytest.param(
+            Refused("GET", "/", 400, "No Host.", ""), "  refused: No Host.", id="refused-without-a-hint"
+        ),
+        pytest.param(BROKEN, "  cut after 10 of 99 bytes: The file shrank.", id="broken-body"),
+        pytest.param(FAILED, r"  failed: ValueError('\x1b[31mx')", id="failed"),
+    ],
+)
+def test_one_line_for_people(event: Event, expected: str, capsys: pytest.CaptureFixture[str]) -> None:
+    assert lines(capsys, event) == [expected]
+
+
+@pytest.mark.parametrize("colour", [False, True], ids=["plain", "colour"])
+@pytest.mark.parametrize(
+    "event",
+    [
+        Answered("GET", EVIL, 200, 0, 0.0),
+        FileServed(EVIL, EVIL, 200),
+        Refused("GET", EVIL, 421, EVIL, EVIL),
+        BodyBroken(EVIL, 0, 1, EVIL),
+    ],
+    ids=lambda event: type(event).__name__,
+)
+@pytest.mark.parametrize("form", LogFormat)
+def test_text_of_a_request_cannot_steer_the_terminal(
+    event: Event, form: LogFormat, colour: bool, capsys: pytest.CaptureFixture[str]
+) -> None:
+    shown = lines(capsys, event, form=form, verbose=True, colour=colour)
+    assert len(shown) == 1
+    assert "\x1b[2J" not in shown[0]
+    assert not {"\x07", "\u202e"} & set(shown[0])
+
+
+def test_verbose_adds_the_file_on_disk_and_tracebacks(capsys: pytest.CaptureFixture[str]) -> None:
+    try:
+        raise ValueError("\x1b[2Jdeep")  # noqa: TRY301  a traceback is wanted
+    except ValueError as error:
+        failed = Failed("GET", "/", error)
+    shown = lines(capsys, SERVED, failed, verbose=True)
+    assert shown[0] == "  /srv/site/app.wasm.br"
+    assert "Traceback" in shown[1]
+    assert shown[-1] == r"ValueError: \x1b[2Jdeep"
+
+
+def test_without_verbose_no_file_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
+    assert lines(capsys, SERVED) == []
+
+
+def test_quiet_shows_only_what_went_wrong(capsys: pytest.CaptureFixture[str]) -> None:
+    shown = lines(capsys, *ALL, quiet=True)
+    assert [line.split()[0] for line in shown] == ["cut", "failed:"]
+
+
+def test_what_nobody_wants_to_see_is_not_even_heard() -> None:
+    events = Events()
+    attach(events, LogFormat.TEXT, verbose=False, quiet=True, colour=False)
+    assert events.heard == {BodyBroken, Failed}
+
+
+@pytest.mark.parametrize("event", ALL, ids=lambda event: type(event).__name__)
+def test_json_has_every_field_of_the_event(event: Event, capsys: pytest.CaptureFixture[str]) -> None:
+    (line,) = lines(capsys, event, form=LogFormat.JSON, verbose=True, colour=True)
+    values = json.loads(line)
+    assert values.pop("event") == type(event).__name__
+    assert values.pop("time") > 1_500_000_000
+    expected = {name: getattr(event, name) for name in values}
+    if isinstance(event, Failed):
+        expected["error"] = repr(event.error)
+    assert values == expected
+    assert len(values) == len(event.__attrs_attrs__)
+
+
+def test_statuses_have_colours_on_a_terminal_only(capsys: pytest.CaptureFixture[str]) -> None:
+    coloured = lines(capsys, ANSWERED, UNCHANGED, REFUSED, colour=True)
+    assert all("\x1b[" in line for line in coloured)
+    assert not any("\x1b" in line for line in lines(capsys, ANSWERED, UNCHANGED, REFUSED))
+
+
+async def test_each_request_is_one_line_and_a_refused_one_says_what_helps(
+    serve: Serve, raw: Raw, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = await serve()
+    attach(events_of(server.app), LogFormat.TEXT, verbose=False, quiet=False, colour=False)
+    client = await raw(server)
+    await client.ask("GET", "/digits.txt?%1B")
+    await client.ask("GET", "/digits.txt", "Range: bytes=1-2")
+    await client.ask("HEAD", "/missing")
+    await client.ask("GET", "/", host="evil.example")
+    out, err = capsys.readouterr()
+    assert out == ""
+    shown = [re.sub(r"[0-9.]+ ms", "T", line) for line in err.splitlines()]
+    assert shown[:3] == [
+        "200 GET  /digits.txt?%1B  10 B  T",
+        "206 GET  /digits.txt  2 B  T bytes 1-2",
+        "404 HEAD /missing  -  T",
+    ]
+    assert sorted(line.split()[0] for line in shown[3:]) == ["421", "refused:"]
+    assert "--allow-host evil.example" in err
