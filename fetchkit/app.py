@@ -4,17 +4,20 @@ import secrets
 
 from aiohttp import web
 
-from fetchkit import control, files, isolation, sockets
+from fetchkit import control, files, forward, isolation, sockets
 from fetchkit.config import Config
+from fetchkit.forward.rules import parse_route
 from fetchkit.http.cors import CorsPolicy
 from fetchkit.http.fields import parse_field
-from fetchkit.net.hosts import host_rules
+from fetchkit.net.dial import Dialer
+from fetchkit.net.hosts import Host, bare_name, host_rules
 from fetchkit.net.origins import origin_rules
+from fetchkit.net.policy import target_policy
 from fetchkit.version import SERVER
 from fetchkit.web import guard
-from fetchkit.web.keys import events_of
+from fetchkit.web.keys import DIALER, events_of
 
-__all__ = ["build_app", "own_names"]
+__all__ = ["build_app", "forwards", "own_names"]
 
 # Readable cross-origin beside the safelisted ones: what lazy files, ranges and progress need.
 EXPOSED = ("Accept-Ranges", "Content-Encoding", "Content-Length", "Content-Range", "Date", "ETag", "Server")
@@ -30,11 +33,24 @@ def build_app(config: Config) -> web.Application:
     """
     app = web.Application()
     events_of(app)
-    extra = (("Server", SERVER), *(parse_field(line, "--header") for line in config.header))
+    extra = tuple(parse_field(line, "--header") for line in config.header)
+    if not any(name.lower() == "server" for name, _ in extra):
+        extra = (("Server", SERVER), *extra)
     isolation.setup(app, mode=config.isolation, exceptions=config.isolation_exceptions, extra=extra)
     guard.setup(app, _guard(config))
-    control.setup(app, prefix=config.routes.fetchkit)
+    app[DIALER] = _dialer(config)
     routes = config.routes
+    control.setup(app, prefix=routes.fetchkit)
+    if forwards(config):
+        forward.setup(
+            app,
+            dialer=app[DIALER],
+            origins=origin_rules(config.allow_origin, "--allow-origin"),
+            settings=config.forward,
+            prefix=routes.forward,
+            routes=[parse_route(value, "--forward") for value in config.forward_routes],
+            cache=config.forward_cache,
+        )
     serve_file = files.setup(
         app, config.directory, dotfiles=config.dotfiles, spa=config.spa, cors=_cors(config)
     )
@@ -44,10 +60,28 @@ def build_app(config: Config) -> web.Application:
     return app
 
 
+def forwards(config: Config) -> bool:
+    """Whether the forward is on: on loopback always, elsewhere only with a target, a network or a token.
+
+    Who listens on other addresses would else be an open proxy for everybody who reaches them.
+    """
+    if config.no_forward:
+        return False
+    named = config.allow_target or config.allow_net or config.forward_routes or config.token is not None
+    return bool(named) or all(Host(bare_name(host)).is_loopback_name for host in config.host)
+
+
 def own_names(config: Config) -> list[str]:
     """Prefixes of fetchkit's routes that hide something of the same name in the served folder."""
-    prefixes = (config.routes.fetchkit,)
+    prefixes = [config.routes.fetchkit, *([config.routes.forward] if forwards(config) else [])]
     return [prefix for prefix in prefixes if (config.directory / prefix.strip("/")).exists()]
+
+
+def _dialer(config: Config) -> Dialer:
+    """Where forward and sockets may connect; what the user names as a target is thereby allowed."""
+    routes = [parse_route(value, "--forward").base for value in config.forward_routes]
+    named = [str(Host(base.host, base.port)) for base in routes]
+    return Dialer(target_policy(config.allow_net, config.deny_net, (*config.allow_target, *named)))
 
 
 def _guard(config: Config) -> guard.Guard:

@@ -10,10 +10,10 @@ from collections.abc import Iterator
 from fetchkit import certificates
 from fetchkit.app import own_names
 from fetchkit.config import DEFAULT_PORT, Mode
-from fetchkit.listen import EVERYWHERE
 from fetchkit.log import write_line
-from fetchkit.net.hosts import parse_host
+from fetchkit.net.hosts import Host, parse_host
 from fetchkit.server import Server
+from fetchkit.text import escape
 from fetchkit.version import VERSION
 from fetchkit.web.tokens import PARAMETER
 
@@ -21,16 +21,24 @@ __all__ = ["announce", "opening_url"]
 
 _log = logging.getLogger("fetchkit")
 
+# What stands for every address, and one address where this machine reaches it.
+_REACHED_AT: dict[tuple[str, ...], str] = {("0.0.0.0",): "127.0.0.1", ("::",): "::1"}
+
 
 def opening_url(server: Server) -> str:
-    """The URL for a browser: with the token, and with a name where the address is a wildcard."""
+    """The URL for a browser: with the token, and with an address to go to where all are listened on."""
     url = server.url
-    if server.config.host == EVERYWHERE or server.config.host[:1] in (("0.0.0.0",), ("::",)):
-        scheme = url.partition("://")[0]
-        lan = certificates.lan_addresses() if server.config.lan else []
-        host = lan[0] if lan else "127.0.0.1"
-        url = f"{scheme}://{f'[{host}]' if ':' in host else host}:{server.port}/"
+    if server.config.lan:
+        lan = certificates.lan_addresses()
+        url = _url_of(server, lan[0] if lan else "127.0.0.1")
+    elif server.config.host[:1] in _REACHED_AT:
+        url = _url_of(server, _REACHED_AT[server.config.host[:1]])
     return f"{url}?{PARAMETER}={server.token}" if server.token else url
+
+
+def _url_of(server: Server, address: str) -> str:
+    scheme = server.url.partition("://")[0]
+    return f"{scheme}://{Host(address, server.port)}/"
 
 
 def announce(server: Server) -> None:
@@ -53,7 +61,7 @@ def _warnings(server: Server) -> Iterator[str]:
         yield f"Port {DEFAULT_PORT} is taken; listening on {server.port}."
     for prefix in own_names(server.config):
         yield f"The folder's own {prefix} is hidden by a route of fetchkit's: rename that under [routes]."
-    if not server.config.tls and server.config.isolation is not Mode.OFF:
+    if server.url.startswith("http:") and server.config.isolation is not Mode.OFF:
         for url in server.urls:
             address = ipaddress.ip_address(parse_host(url.split("/")[2]).name)
             if not address.is_loopback:
@@ -67,20 +75,26 @@ def _print_banner(server: Server) -> None:
     """Say what is served and where, for people."""
     from rich.console import Console  # noqa: PLC0415  on a terminal only: 40 ms
     from rich.table import Table  # noqa: PLC0415
+    from rich.text import Text  # noqa: PLC0415
 
-    console = Console(highlight=False)
+    url = opening_url(server)
+    rows = {
+        "folder": Text(escape(str(server.config.directory.resolve()))),
+        "open": Text(url, style=f"link {url}"),
+        "isolation": Text(_isolation(server.config.isolation)),
+    }
+    if url.startswith("https"):
+        rows["CA"] = Text(f"{escape(str(certificates.ca_file()))} (import it once into your browsers)")
     table = Table.grid(padding=(0, 2))
-    table.add_row("[dim]folder", str(server.config.directory.resolve()))
-    table.add_row("[dim]open", f"[link={opening_url(server)}]{opening_url(server)}[/link]")
-    table.add_row("[dim]isolation", _isolation(server.config.isolation))
-    if server.config.tls:
-        table.add_row("[dim]CA", f"{certificates.ca_file()} (import it once into your browsers)")
+    for name, value in rows.items():
+        table.add_row(Text(name, style="dim"), value)
+    console = Console(highlight=False)
     console.print(f"[bold]fetchkit {VERSION}[/bold]  Ctrl-C stops it")
     console.print(table)
     if server.config.lan:
         import segno  # noqa: PLC0415  an extra
 
-        segno.make(opening_url(server)).terminal(compact=True)
+        segno.make(url).terminal(compact=True)
 
 
 def _isolation(mode: Mode) -> str:

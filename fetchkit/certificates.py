@@ -5,13 +5,15 @@ browser or a phone once. Its key signs for any name: it is readable by its owner
 should not be imported on machines of other people.
 """
 
+import contextlib
 import getpass
 import ipaddress
 import os
 import re
 import socket
 import ssl
-from collections.abc import Iterable
+import tempfile
+from collections.abc import Iterable, Iterator
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import ModuleType
@@ -20,6 +22,7 @@ from typing import Any
 import click
 
 from fetchkit.errors import ConfigError
+from fetchkit.net.hosts import Host, bare_name
 
 __all__ = ["ca_file", "lan_addresses", "machine_names", "server_context"]
 
@@ -37,8 +40,8 @@ def ca_file() -> Path:
     return Path(click.get_app_dir("fetchkit")) / "ca.pem"
 
 
-def server_context(names: Iterable[str]) -> ssl.SSLContext:
-    """A TLS context with a fresh certificate for the names and addresses.
+def server_context(hosts: Iterable[str]) -> ssl.SSLContext:
+    """A TLS context with a fresh certificate for loopback and the hosts, as settings write them.
 
     Raises:
         ConfigError: the extra `tls` is not installed, or the CA cannot be kept.
@@ -49,11 +52,24 @@ def server_context(names: Iterable[str]) -> ssl.SSLContext:
         raise ConfigError(_NEEDS_EXTRA) from error
     authority = _authority(trustme)
     now = datetime.now(UTC)
-    leaf = authority.issue_cert(*dict.fromkeys(names), not_before=now - GRACE, not_after=now + VALIDITY)
+    names = dict.fromkeys(["localhost", "127.0.0.1", "::1", *(n for host in hosts for n in _certified(host))])
+    leaf = authority.issue_cert(*names, not_before=now - GRACE, not_after=now + VALIDITY)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
     context.set_alpn_protocols(["http/1.1"])
     leaf.configure_cert(context)
     return context
+
+
+def _certified(host: str) -> Iterator[str]:
+    """The names in a certificate for a value of --host or --allow-host; none for what it cannot name."""
+    if host.startswith("."):  # a domain with everything below it
+        yield from (host[1:], f"*{host}")
+        return
+    address = None if host.startswith("*") else Host(bare_name(host)).address
+    if address is not None and not address.is_unspecified:
+        yield str(address)
+    elif address is None and _NAME.fullmatch(host.lower().removeprefix("*.")):
+        yield host.lower()
 
 
 def lan_addresses() -> list[str]:
@@ -84,28 +100,56 @@ def _authority(trustme: ModuleType) -> Any:
     certificate = ca_file()
     key = certificate.with_name("ca-key.pem")
     try:
-        if certificate.is_file() and key.is_file():
-            return trustme.CA.from_pem(certificate.read_bytes(), key.read_bytes())
-        made = trustme.CA(
-            organization_name="fetchkit", organization_unit_name=f"development CA of {_owner()}"
-        )
         certificate.parent.mkdir(parents=True, exist_ok=True)
-        _write_private(key, made.private_key_pem.bytes())
-        made.cert_pem.write_to_path(certificate)
+        with _locked(certificate.parent):  # of two that start at once, one makes it
+            if not certificate.is_file():
+                made = trustme.CA(organization_name="fetchkit", organization_unit_name=_title())
+                _write(key, made.private_key_pem.bytes())
+                _write(certificate, made.cert_pem.bytes())
+            pair = certificate.read_bytes(), key.read_bytes()
+        _check_pair(*pair)
+        return trustme.CA.from_pem(*pair)
     except (OSError, ValueError) as error:
-        raise ConfigError(f"The development CA in {certificate.parent} cannot be used: {error}.") from error
-    return made
+        reason = str(error) or type(error).__name__
+        raise ConfigError(
+            f"The development CA in {certificate.parent} cannot be used ({reason}): delete it."
+        ) from error
 
 
-def _write_private(path: Path, content: bytes) -> None:
-    path.unlink(missing_ok=True)
-    descriptor = os.open(path, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+def _write(path: Path, content: bytes) -> None:
+    """Write a file that only its owner may read, whole or not at all."""
+    descriptor, name = tempfile.mkstemp(dir=path.parent)  # mode 0600
     with os.fdopen(descriptor, "wb") as file:
         file.write(content)
+    Path(name).replace(path)
 
 
-def _owner() -> str:
+@contextlib.contextmanager
+def _locked(folder: Path) -> Iterator[None]:
     try:
-        return f"{getpass.getuser()}@{socket.gethostname()}"
-    except (OSError, KeyError):
-        return socket.gethostname()
+        import fcntl  # noqa: PLC0415  not on Windows
+    except ImportError:
+        yield
+        return
+    descriptor = os.open(folder, os.O_RDONLY)
+    try:
+        fcntl.flock(descriptor, fcntl.LOCK_EX)
+        yield
+    finally:
+        os.close(descriptor)
+
+
+def _check_pair(certificate: bytes, key: bytes) -> None:
+    """Raise ValueError unless the key is the certificate's: else nothing that it signs would verify."""
+    from cryptography import x509  # noqa: PLC0415  trustme has loaded it
+    from cryptography.hazmat.primitives.serialization import load_pem_private_key  # noqa: PLC0415
+
+    public = load_pem_private_key(key, None).public_key()
+    if x509.load_pem_x509_certificate(certificate).public_key() != public:
+        raise ValueError("its key is another CA's")
+
+
+def _title() -> str:
+    with contextlib.suppress(OSError, KeyError):
+        return f"development CA of {getpass.getuser()}@{socket.gethostname()}"
+    return f"development CA of {socket.gethostname()}"

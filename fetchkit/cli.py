@@ -24,7 +24,14 @@ _Command = TypeVar("_Command", bound=Callable[..., Any])
 def main(arguments: list[str] | None = None) -> None:
     """Run a command; exit code 0 is fine, 2 bad usage or configuration, 1 anything else."""
     try:
-        _commands.main(arguments, prog_name="fetchkit")
+        sys.exit(_commands.main(arguments, prog_name="fetchkit", standalone_mode=False))
+    except click.UsageError as error:
+        command = error.ctx.command_path if error.ctx is not None else "fetchkit"
+        sentence = " ".join(error.format_message().split()).rstrip(".")
+        click.echo(f"fetchkit: {sentence}: `{command} --help` lists what there is.", err=True)
+        sys.exit(2)
+    except click.exceptions.Abort:
+        sys.exit(1)
     except ConfigError as error:
         click.echo(f"fetchkit: {error}", err=True)
         sys.exit(2)
@@ -42,6 +49,8 @@ def _options(command: _Command) -> _Command:
         kind: dict[str, Any] = {"default": None, "help": setting.help, "metavar": setting.metavar or None}
         if attribute.type is bool:
             kind |= {"is_flag": True, "metavar": None}
+            if name.partition("_")[0] not in ("no", "verbose", "quiet"):
+                names[0] += f"/--no-{names[0].removeprefix('--')}"  # for a switch that the file turned on
         elif get_origin(attribute.type) is tuple:
             kind["multiple"] = True
         elif name == "port":

@@ -13,7 +13,9 @@ from typing import Any, Final
 import attrs
 from attrs import frozen
 
-from fetchkit.errors import ConfigError
+from fetchkit.errors import BadRequestError, ConfigError
+from fetchkit.forward.rules import parse_route
+from fetchkit.forward.settings import Forward
 from fetchkit.http.fields import parse_field
 from fetchkit.isolation.rules import Coep, Coop, IsolationException, Mode
 from fetchkit.net.hosts import bare_name, host_rules
@@ -35,7 +37,7 @@ __all__ = [
 DEFAULT_PORT: Final = 6931
 MAX_PORT: Final = 65535
 
-_PREFIX = re.compile(r"(/[A-Za-z0-9._~-]+)+")
+_PREFIX = re.compile(r"(/(?!\.\.?(/|$))[A-Za-z0-9._~-]+)+")
 _TOKEN_TEXT = re.compile(r"[A-Za-z0-9._~-]*")  # unreserved (RFC 3986, section 2.3): no escaping anywhere
 
 
@@ -55,20 +57,40 @@ class Setting:
         metavar: how the value is written there; empty for a switch.
         short: a one-letter flag.
         flag: whether there is a flag and an environment variable; tables are for the file alone.
+        flag_name: the flag, where it is not the field's name.
     """
 
     help: str
     metavar: str = ""
     short: str = ""
     flag: bool = True
+    flag_name: str = ""
 
 
-def _setting(default: Any, help_: str, check: Callable[[Any], object] | None = None, **more: Any) -> Any:
+def _setting(
+    default: Any,
+    help_: str,
+    check: Callable[[Any], object] | None = None,
+    *,
+    convert: Callable[[Any], Any] | None = None,
+    **more: Any,
+) -> Any:
     def validate(_instance: object, _attribute: object, value: Any) -> None:
         if check is not None:
             check(value)
 
-    return attrs.field(default=default, validator=validate, metadata={"setting": Setting(help_, **more)})
+    metadata = {"setting": Setting(help_, **more)}
+    return attrs.field(default=default, validator=validate, converter=convert, metadata=metadata)
+
+
+def _one_of(kind: type[StrEnum], option: str) -> Callable[[Any], StrEnum]:
+    def convert(value: Any) -> StrEnum:
+        try:
+            return kind(value)
+        except ValueError as error:
+            raise ConfigError(f"{option} {value!r} is not one of {', '.join(kind)}.") from error
+
+    return convert
 
 
 def _check_port(value: int | None) -> None:
@@ -78,7 +100,12 @@ def _check_port(value: int | None) -> None:
 
 def _check_hosts(values: tuple[str, ...]) -> None:
     for value in values:
-        bare_name(value)
+        try:
+            bare_name(value)
+        except BadRequestError as error:
+            raise ConfigError(
+                f"--host {value!a} is no address: write one as 127.0.0.1, ::1 or a name."
+            ) from error
 
 
 def _check_headers(values: tuple[str, ...]) -> None:
@@ -97,6 +124,12 @@ def _check_exceptions(values: tuple[IsolationException, ...]) -> None:
             raise ConfigError(f"isolation-exceptions: the path {value.path!r} must begin with a slash.")
 
 
+def _check_forward_routes(values: tuple[str, ...]) -> None:
+    prefixes = [parse_route(value, "--forward").prefix for value in values]
+    if len(set(prefixes)) < len(prefixes):
+        raise ConfigError("--forward: two fixed routes have the same prefix; give each its own.")
+
+
 def _check_route(value: str) -> None:
     if not _PREFIX.fullmatch(value):
         raise ConfigError(f"routes: {value!r} is no prefix: write it as '/name', with no slash at its end.")
@@ -106,6 +139,7 @@ def _check_route(value: str) -> None:
 class Routes:
     """Prefixes of fetchkit's own routes, for folders that have such names of their own."""
 
+    forward: str = _setting("/forward", "HTTP that a page may fetch from anywhere", _check_route)
     fetchkit: str = _setting("/fetchkit", "control routes: health", _check_route)
     posix: str = _setting("/posix", "full POSIX sockets (WebSocket)", _check_route)
     tcp: str = _setting("/tcp", "TCP tunnels (WebSocket)", _check_route)
@@ -122,7 +156,7 @@ class Routes:
 class Config:
     """Everything that a server needs to know; impossible values raise ConfigError here."""
 
-    directory: Path = _setting(Path(), "the folder to serve", metavar="DIR", flag=False)
+    directory: Path = _setting(Path(), "the folder to serve", convert=Path, metavar="DIR", flag=False)
     host: tuple[str, ...] = _setting(
         (), "address to listen on (default: 127.0.0.1, and ::1 where it exists)", _check_hosts, metavar="ADDR"
     )
@@ -132,7 +166,12 @@ class Config:
         _check_port,
         metavar="N",
     )
-    isolation: Mode = _setting(Mode.REQUIRE_CORP, "COOP and COEP of every response", metavar="|".join(Mode))
+    isolation: Mode = _setting(
+        Mode.REQUIRE_CORP,
+        "COOP and COEP of every response",
+        convert=_one_of(Mode, "--isolation"),
+        metavar="|".join(Mode),
+    )
     cors: tuple[str, ...] = _setting(
         (),
         "who may read the files cross-origin besides loopback origins; * for everybody",
@@ -183,9 +222,30 @@ class Config:
     tls: bool = _setting(False, "HTTPS with a certificate of a development CA")
     lan: bool = _setting(False, "HTTPS on every address of this machine, with a QR code")
     open: bool = _setting(False, "open the default browser")
-    log_format: LogFormat = _setting(LogFormat.TEXT, "how log lines are written", metavar="|".join(LogFormat))
+    log_format: LogFormat = _setting(
+        LogFormat.TEXT,
+        "how log lines are written",
+        convert=_one_of(LogFormat, "--log-format"),
+        metavar="|".join(LogFormat),
+    )
     verbose: bool = _setting(False, "log more: files on disk, tracebacks", short="v")
     quiet: bool = _setting(False, "log errors only", short="q")
+    no_forward: bool = _setting(False, "do not forward: neither /forward nor fixed routes")
+    forward_routes: tuple[str, ...] = _setting(
+        (),
+        "a fixed route: everything below a path goes to one URL, as /api=https://api.example/v1",
+        _check_forward_routes,
+        metavar="PREFIX=URL",
+        flag_name="forward",
+    )
+    forward_cache: Path | None = _setting(
+        None,
+        "keep forwarded answers in this folder, as their Cache-Control allows (RFC 9111)",
+        metavar="FOLDER",
+    )
+    forward: Forward = _setting(
+        Forward(), "what holds for every target of the forward, and what is special about some", flag=False
+    )
     routes: Routes = _setting(Routes(), "prefixes of fetchkit's own routes", flag=False)
     isolation_exceptions: tuple[IsolationException, ...] = _setting(
         (),

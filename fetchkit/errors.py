@@ -17,21 +17,27 @@ FetchkitError
     ├── HeadersTooLargeError     431
     ├── ServerError              500
     ├── NotOfferedError          501
-    └── UnavailableError         503
+    ├── BadGatewayError          502  the upstream failed, or may not be followed
+    ├── UnavailableError         503
+    ├── GatewayTimeoutError      504  the upstream did not answer in time
+    └── LoopError                508  the request came here before
 """
 
 from collections.abc import Mapping
 from typing import ClassVar
 
 __all__ = [
+    "BadGatewayError",
     "BadRequestError",
     "ConfigError",
     "ExpectationFailedError",
     "FetchkitError",
     "ForbiddenError",
+    "GatewayTimeoutError",
     "HeadersTooLargeError",
     "HttpError",
     "ListenError",
+    "LoopError",
     "MethodNotAllowedError",
     "MisdirectedRequestError",
     "NotFoundError",
@@ -184,3 +190,27 @@ class UnavailableError(HttpError):
     status = 503
     close_code = 1013
     title = "Not available now"
+
+
+class BadGatewayError(HttpError):
+    """The upstream server failed, or answered what cannot be passed on (RFC 9110, section 15.6.3)."""
+
+    status = 502
+    close_code = 1014
+    title = "Upstream failed"
+
+
+class GatewayTimeoutError(HttpError):
+    """The upstream server did not answer in time (RFC 9110, section 15.6.5)."""
+
+    status = 504
+    close_code = 1014
+    title = "Upstream too slow"
+
+
+class LoopError(HttpError):
+    """The request has passed this server before (RFC 5842, section 7.2)."""
+
+    status = 508
+    close_code = 1008
+    title = "Loop"

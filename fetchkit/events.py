@@ -11,7 +11,18 @@ from typing import get_args
 
 from attrs import field, frozen, mutable
 
-__all__ = ["Answered", "BodyBroken", "Event", "Events", "Failed", "FileServed", "Listener", "Refused"]
+__all__ = [
+    "Answered",
+    "BodyBroken",
+    "Event",
+    "Events",
+    "Failed",
+    "FileServed",
+    "Hop",
+    "HopFailed",
+    "Listener",
+    "Refused",
+]
 
 _log = logging.getLogger("fetchkit.events")
 
@@ -95,6 +106,38 @@ class Refused:
 
 
 @frozen
+class Hop:
+    """The forward got an answer from a server; a redirect makes several of one request.
+
+    Attributes:
+        method: method of the request upstream.
+        url: where it went.
+        status: status code of the answer.
+    """
+
+    method: str
+    url: str
+    status: int
+
+
+@frozen
+class HopFailed:
+    """The forward got no answer that could be passed on.
+
+    Attributes:
+        method: request method.
+        url: what was asked for.
+        detail: why, as a sentence.
+        hint: the flag or key that helps, empty when none does.
+    """
+
+    method: str
+    url: str
+    detail: str
+    hint: str
+
+
+@frozen
 class Failed:
     """Something raised that should not have: a defect of ours, answered with 500."""
 
@@ -103,7 +146,7 @@ class Failed:
     error: BaseException
 
 
-Event = Answered | FileServed | BodyBroken | Refused | Failed
+Event = Answered | FileServed | BodyBroken | Refused | Hop | HopFailed | Failed
 Listener = Callable[[Event], None]
 KINDS: tuple[type[Event], ...] = get_args(Event)
 

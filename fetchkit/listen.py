@@ -55,6 +55,8 @@ def _bind_all(hosts: Sequence[str], port: int) -> list[socket.socket]:
     try:
         for host in hosts:
             for family, address in _resolve(host):
+                if any(bound.getsockname()[0] == address for bound in sockets):
+                    continue  # one address by two names
                 try:
                     sockets.append(_listen(family, address, port))
                 except OSError as error:

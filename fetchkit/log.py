@@ -1,25 +1,31 @@
 """Log lines on standard error: text for people, JSON for programs; foreign text is escaped."""
 
+import contextlib
 import json
 import logging
 import sys
 import time
+import traceback
+from collections.abc import Mapping
 from typing import TextIO
 
 from fetchkit.config import LogFormat
-from fetchkit.text import escape
+from fetchkit.text import escape, escape_lines
 
 __all__ = ["configure", "write_line"]
 
 
 def write_line(
-    kind: str, text: str, values: dict[str, object], form: LogFormat, stream: TextIO | None = None
+    kind: str, text: str, values: Mapping[str, object], form: LogFormat, stream: TextIO | None = None
 ) -> None:
-    """Write one line: `text`, or `values` with time and kind as JSON."""
-    out = stream or sys.stderr
+    """Write one line: `text`, or `values` with time and kind as JSON.
+
+    Nobody may be reading any more (`2>&1 | head`): then there is nothing to say, and requests go on.
+    """
     if form is LogFormat.JSON:
         text = json.dumps({"time": round(time.time(), 3), "event": kind, **values})
-    print(text, file=out, flush=True)
+    with contextlib.suppress(OSError, ValueError):
+        print(text, file=stream or sys.stderr, flush=True)
 
 
 class _Handler(logging.Handler):
@@ -31,20 +37,16 @@ class _Handler(logging.Handler):
         self._tracebacks = tracebacks
 
     def emit(self, record: logging.LogRecord) -> None:
-        message = escape(record.getMessage())
+        level, message = record.levelname.lower(), escape(record.getMessage())
         error = record.exc_info[1] if record.exc_info else None
         if error is not None:
             message += f": {escape(repr(error))}"
-        values: dict[str, object] = {
-            "level": record.levelname.lower(),
-            "logger": record.name,
-            "message": message,
-        }
-        write_line("log", f"{record.levelname.lower()}: {message}", values, self._form)
+        values: dict[str, object] = {"level": level, "logger": record.name, "message": message}
+        text = f"{level}: {message}"
         if error is not None and self._tracebacks:
-            sys.stderr.write(
-                logging.Formatter().formatException(record.exc_info or (None, None, None)) + "\n"
-            )
+            values["traceback"] = "".join(traceback.format_exception(error))
+            text += "\n" + escape_lines(str(values["traceback"]).rstrip())
+        write_line("log", text, values, self._form)
 
 
 def configure(form: LogFormat, *, verbose: bool, quiet: bool) -> None:

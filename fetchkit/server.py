@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator, Sequence
+from collections.abc import AsyncIterator
 from socket import AF_INET6, socket
 
 from aiohttp import web
@@ -14,12 +14,13 @@ from fetchkit.app import build_app
 from fetchkit.config import Config
 from fetchkit.listen import EVERYWHERE, bind
 from fetchkit.web.guard import token_of
+from fetchkit.web.keys import DIALER
 from fetchkit.web.protocol import connection_factory
 
 __all__ = ["Server", "running"]
 
 # From SIGINT to the exit at most 5 s; aiohttp waits this long twice, before and after it cancels.
-GRACE_SECONDS = 2.0
+GRACE_SECONDS = 1.5
 
 
 @frozen
@@ -28,7 +29,7 @@ class Server:
 
     Attributes:
         app: the application.
-        config: the settings, with what was derived from them.
+        config: the settings, as they were given.
         urls: where it listens, one an address, each with a slash at its end.
         token: the access token that guarded routes demand; empty for none.
     """
@@ -56,11 +57,12 @@ async def running(config: Config) -> AsyncIterator[Server]:
     Raises:
         ConfigError, ListenError: before anything is announced.
     """
-    config = _with_lan(config)
-    app = build_app(config)
-    tls = certificates.server_context(_names(config)) if config.tls else None
-    sockets = bind(config.host, config.port)
-    runner = web.AppRunner(app, shutdown_timeout=GRACE_SECONDS, handler_cancellation=False)
+    effective = _with_lan(config)
+    app = build_app(effective)
+    tls = certificates.server_context((*effective.host, *effective.allow_host)) if effective.tls else None
+    sockets = bind(effective.host, effective.port)
+    app[DIALER].own_ports.update(bound.getsockname()[1] for bound in sockets)
+    runner = web.AppRunner(app, shutdown_timeout=GRACE_SECONDS, handler_cancellation=True)
     listeners: list[asyncio.Server] = []
     try:
         await runner.setup()
@@ -82,13 +84,7 @@ def _with_lan(config: Config) -> Config:
     if not config.lan:
         return config
     names = (*config.allow_host, *certificates.machine_names(), *certificates.lan_addresses())
-    return evolve(config, host=EVERYWHERE, tls=True, allow_host=names)
-
-
-def _names(config: Config) -> Sequence[str]:
-    """What the certificate vouches for."""
-    asked = [*config.host, *config.allow_host]
-    return ["localhost", "127.0.0.1", "::1", *(name for name in asked if name not in EVERYWHERE)]
+    return evolve(config, lan=False, tls=True, host=EVERYWHERE, allow_host=names)
 
 
 def _url(bound: socket, tls: ssl.SSLContext | None) -> str:

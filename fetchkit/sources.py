@@ -5,6 +5,7 @@ The file is `fetchkit.toml`, else `[tool.fetchkit]` of `pyproject.toml`, in the 
 
 import difflib
 import os
+import re
 import tomllib
 import types
 from collections.abc import Mapping
@@ -15,6 +16,7 @@ from typing import Any, get_args, get_origin
 import attrs
 import cattrs
 from attrs import frozen
+from cattrs.gen import make_dict_structure_fn, override
 
 from fetchkit.config import Config, Setting, settings
 from fetchkit.errors import ConfigError
@@ -22,6 +24,7 @@ from fetchkit.errors import ConfigError
 __all__ = ["Effective", "as_toml", "environment_name", "file_key", "flag_name", "load"]
 
 _YES = {"1", "true", "yes", "on"}
+_DIGITS = re.compile(r"[0-9]{1,9}")
 _NO = {"0", "false", "no", "off", ""}
 
 
@@ -34,8 +37,8 @@ class Effective:
 
 
 def flag_name(name: str) -> str:
-    """`allow_host` -> `--allow-host`."""
-    return "--" + file_key(name)
+    """`allow_host` -> `--allow-host`, and those few that have a shorter one."""
+    return "--" + (settings()[name][1].flag_name or file_key(name))
 
 
 def environment_name(name: str) -> str:
@@ -88,12 +91,13 @@ def as_toml(effective: Effective) -> str:
         value = getattr(effective.config, name)
         if attrs.has(type(value)):
             tables.append(f"\n[{file_key(name)}]  # {source}")
-            tables.extend(f"{key} = {_toml(item)}" for key, item in attrs.asdict(value).items())
+            fields = attrs.asdict(value, recurse=False).items()
+            tables.extend(f"{file_key(key)} = {_toml(item)}" for key, item in fields if item is not None)
         elif value is None:
             lines.append((f"# {file_key(name)} is not set", source))
         else:
-            shown = "(hidden)" if name == "token" else value
-            lines.append((f"{file_key(name)} = {_toml(shown)}", source))
+            line = "# token is hidden" if name == "token" else f"{file_key(name)} = {_toml(value)}"
+            lines.append((line, source))
     width = max(len(line) for line, _ in lines)
     return "\n".join([*(f"{line:{width}}  # {source}" for line, source in lines), *tables])
 
@@ -110,23 +114,31 @@ def _first(
     if name in flags:
         return flag_name(name) if setting.flag else setting.metavar, flags[name]
     variable = environment_name(name)
-    if variable in environment and name != "routes":
+    if variable in environment and _has_variable(name, setting):
         return variable, environment[variable]
     key = file_key(name)
     return (f"{key} in {file}", table[key]) if key in table else (None, None)
 
 
+def _has_variable(name: str, setting: Setting) -> bool:
+    return setting.flag or name == "directory"
+
+
 def _read_file(folder: Path, asked: Path | None) -> tuple[str, Mapping[str, Any]]:
     own = asked or folder / "fetchkit.toml"
-    if asked is not None and not asked.is_file():
+    if asked is not None and not os.path.isfile(asked):
         raise ConfigError(f"The configuration file {asked} does not exist: name another with --config.")
-    if own.is_file():
+    if os.path.isfile(own):
         return str(own.name if asked is None else own), _parsed(own)
     project = folder / "pyproject.toml"
-    if not project.is_file():
+    if not os.path.isfile(project):
         return "", {}
-    tools = _parsed(project).get("tool", {})
-    return "[tool.fetchkit] of pyproject.toml", tools.get("fetchkit", {})
+    name, table = "[tool.fetchkit] of pyproject.toml", _parsed(project)
+    for key in ("tool", "fetchkit"):
+        table = table.get(key, {})
+        if not isinstance(table, dict):
+            raise ConfigError(f"{name} is not a table: write its keys below that line.")
+    return name, table
 
 
 def _parsed(path: Path) -> dict[str, Any]:
@@ -139,19 +151,20 @@ def _parsed(path: Path) -> dict[str, Any]:
 def _refuse_unknown(table: Mapping[str, Any], known: list[str], file: str) -> None:
     for key in table:
         if key not in known:
-            raise ConfigError(f"{file} has the unknown key {key!r}{_nearest(key, known)}.")
+            raise ConfigError(f"{file} has the unknown key {key!r}{_nearest(key, known)}")
 
 
 def _refuse_unknown_variables(environment: Mapping[str, str], known: Mapping[str, Any]) -> None:
-    names = [environment_name(name) for name in known] + ["FETCHKIT_CONFIG"]
+    names = [environment_name(name) for name, (_, setting) in known.items() if _has_variable(name, setting)]
+    names.append("FETCHKIT_CONFIG")
     for variable in environment:
         if variable.startswith("FETCHKIT_") and variable not in names:
-            raise ConfigError(f"The environment variable {variable} is unknown{_nearest(variable, names)}.")
+            raise ConfigError(f"The environment variable {variable} is unknown{_nearest(variable, names)}")
 
 
 def _nearest(word: str, known: list[str]) -> str:
     close = difflib.get_close_matches(word, known, n=1)
-    return f": did you mean {close[0]!r}?" if close else f"; known are {', '.join(known)}"
+    return f": did you mean {close[0]!r}?" if close else f"; known are {', '.join(known)}."
 
 
 def _structured(raw: Any, attribute: "attrs.Attribute[Any]", source: str) -> Any:
@@ -164,7 +177,7 @@ def _structured(raw: Any, attribute: "attrs.Attribute[Any]", source: str) -> Any
             attribute.validator(None, attribute, value)
     except ConfigError as error:
         raise ConfigError(str(error) if source.startswith("--") else f"{source}: {error}") from error
-    except (cattrs.ForbiddenExtraKeysError, ValueError, TypeError, KeyError) as error:
+    except (cattrs.ForbiddenExtraKeysError, ValueError, TypeError, KeyError, AttributeError) as error:
         raise ConfigError(f"{source}: {_sentence(error, raw, attribute)}") from error
     return value
 
@@ -175,14 +188,14 @@ def _from_text(raw: str, attribute: "attrs.Attribute[Any]") -> Any:
         return raw.splitlines() if attribute.name == "header" else raw.split()
     if attribute.type is bool and raw.lower() in _YES | _NO:
         return raw.lower() in _YES
-    return int(raw) if int in _choices(attribute.type) and raw.strip().isdigit() else raw
+    return int(raw) if int in _choices(attribute.type) and _DIGITS.fullmatch(raw.strip()) else raw
 
 
 def _sentence(error: Exception, raw: Any, attribute: "attrs.Attribute[Any]") -> str:
     if isinstance(error, cattrs.ForbiddenExtraKeysError):
         extra = min(error.extra_fields)
-        known = [a.name for a in attrs.fields(error.cl)]
-        return f"has the unknown key {extra!r}{_nearest(extra, known)}."
+        known = [file_key(a.name) for a in attrs.fields(error.cl)]
+        return f"has the unknown key {extra!r}{_nearest(extra, known)}"
     kinds = _choices(attribute.type)
     enums = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Enum)]
     if enums:
@@ -224,7 +237,23 @@ def _make_converter() -> cattrs.Converter:
     converter.register_structure_hook(str | None, _optional(str))
     converter.register_structure_hook(Path, lambda value, _: Path(value))
     converter.register_structure_hook_func(lambda kind: kind == tuple[str, ...], _texts)
+    converter.register_structure_hook(float, lambda value, _: _number(value))
+    converter.register_structure_hook(float | None, lambda v, _: None if v is None else _number(v))
+    converter.register_structure_hook(Path | None, lambda v, _: None if v is None else Path(v))
+    converter.register_structure_hook_factory(attrs.has, lambda kind: _table(kind, converter))
     return converter
+
+
+def _table(kind: type, converter: cattrs.Converter) -> Any:
+    """Keys of a table are the fields of its class, with hyphens."""
+    names: dict[str, Any] = {a.name: override(rename=file_key(a.name)) for a in attrs.fields(kind)}
+    return make_dict_structure_fn(kind, converter, _cattrs_forbid_extra_keys=True, **names)
+
+
+def _number(value: Any) -> float:
+    if type(value) not in (int, float):
+        raise TypeError(value)
+    return float(value)
 
 
 def _texts(value: Any, _: Any) -> tuple[str, ...]:
@@ -244,11 +273,19 @@ def _toml(value: Any) -> str:
     import json  # noqa: PLC0415  only `fetchkit config` needs it
 
     if isinstance(value, tuple):
-        return "[" + ", ".join(_toml(attrs.asdict(v) if attrs.has(type(v)) else v) for v in value) + "]"
-    if isinstance(value, dict):
-        pairs = ", ".join(f"{key} = {_toml(item)}" for key, item in value.items() if item is not None)
-        return f"{{{pairs}}}"
-    return json.dumps(str(value) if isinstance(value, Path | Enum) else value)
+        return f"[{', '.join(map(_toml, value))}]"
+    if attrs.has(type(value)):
+        value = {file_key(name): item for name, item in attrs.asdict(value, recurse=False).items()}
+    if isinstance(value, Mapping):
+        pairs = (f"{_key(key)} = {_toml(item)}" for key, item in value.items() if item is not None)
+        return f"{{{', '.join(pairs)}}}"
+    if isinstance(value, Path | Enum):
+        value = os.fsencode(str(value)).decode("utf-8", "replace")
+    return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _key(name: str) -> str:
+    return name if name.replace("-", "").isalnum() and name.isascii() else _toml(name)
 
 
 def _path(text: str | None) -> Path | None:

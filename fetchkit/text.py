@@ -1,6 +1,6 @@
 """Text for people: sizes, and foreign text made safe for a terminal. Pure."""
 
-__all__ = ["escape", "readable_size"]
+__all__ = ["escape", "escape_lines", "readable_size"]
 
 _UNITS = ("KiB", "MiB", "GiB", "TiB")
 
@@ -12,13 +12,18 @@ def escape(text: str) -> str:
     )
 
 
+def escape_lines(text: str) -> str:
+    """Several lines, each escaped."""
+    return "\n".join(map(escape, text.split("\n")))
+
+
 def readable_size(size: int) -> str:
     """Bytes as people read them: `812 B`, `1.2 MiB`."""
     if size < 1024:  # noqa: PLR2004  bytes to KiB
         return f"{size} B"
     amount, unit = size / 1024, "KiB"
     for larger in _UNITS[1:]:
-        if amount < 1024:  # noqa: PLR2004
+        if round(amount, 1) < 1024:  # noqa: PLR2004
             break
         amount, unit = amount / 1024, larger
     return f"{amount:.1f} {unit}"

@@ -15,7 +15,7 @@ MAX_BODY = 64 * 1024
 # Enough for every small file of a large build; nginx's open_file_cache is bounded by count too.
 MAX_TOTAL = 32 * 1024 * 1024
 MAX_ENTRIES = 2048
-# What an entry costs besides its body: keys, heads, objects.
+# What an entry costs besides its key and body: heads and objects.
 OVERHEAD = 2048
 # How long a sibling that appears may go unnoticed; a changed or removed file is noticed at once.
 CHOICE_SECONDS = 1.0
@@ -74,13 +74,14 @@ class FileCache:
         if key in self._files:
             self._drop(key)
         self._files[key] = small
-        self._total += _cost(small)
+        self._total += _cost(key, small)
         while self._total > MAX_TOTAL or len(self._files) > MAX_ENTRIES:
             self._drop(next(iter(self._files)))
 
     def _drop(self, key: tuple[str, str | None]) -> None:
-        self._total -= _cost(self._files.pop(key))
+        self._total -= _cost(key, self._files.pop(key))
 
 
-def _cost(small: SmallFile) -> int:
-    return len(small.body) + OVERHEAD
+def _cost(key: tuple[str, str | None], small: SmallFile) -> int:
+    path, accept_encoding = key
+    return len(path) + len(accept_encoding or "") + len(small.body) + OVERHEAD

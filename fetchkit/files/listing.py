@@ -32,7 +32,10 @@ def listing_page(segments: Sequence[str], entries: Iterable[Entry], template: Te
 def _row(entry: Entry) -> str:
     name = entry.name + "/" * entry.folder
     size = "" if entry.folder else readable_size(entry.size)
-    modified = datetime.fromtimestamp(entry.modified, UTC)
+    try:
+        modified = datetime.fromtimestamp(entry.modified, UTC)
+    except (ValueError, OverflowError, OSError):  # beyond the calendar
+        modified = datetime.fromtimestamp(0, UTC)
     exact, shown = f"{modified:%Y-%m-%dT%H:%M:%SZ}", f"{modified:%Y-%m-%d %H:%M}"
     return (
         f'<tr><td class="name"><a href="{_link(name)}">{_text(name)}</a></td>'

@@ -6,7 +6,6 @@ symbolic link that is exchanged between the two steps gains nothing.
 
 import os
 import stat
-from collections.abc import Iterator
 from pathlib import Path
 
 from attrs import frozen
@@ -55,13 +54,17 @@ class Opened:
         os.close(self.descriptor)
 
     def unchanged(self) -> bool:
-        """Whether size and time are still what they were when it was opened.
+        """Whether the bytes are still what they were when it was opened.
 
-        Not the inode's change time: it moves when the file is renamed or unlinked, and then the
-        open bytes are still one whole version.
+        The time of the last change of any kind moves also when the file is unlinked or replaced by
+        a rename; then its links are fewer, and the open bytes are still one whole version.
         """
-        now = os.fstat(self.descriptor)
-        return now.st_size == self.status.st_size and now.st_mtime_ns == self.status.st_mtime_ns
+        now, then = os.fstat(self.descriptor), self.status
+        return (
+            now.st_size == then.st_size
+            and now.st_mtime_ns == then.st_mtime_ns
+            and (now.st_ctime_ns == then.st_ctime_ns or now.st_nlink < then.st_nlink)
+        )
 
 
 @frozen
@@ -93,8 +96,8 @@ class Folder:
         Raises:
             ConfigError: it does not, or cannot.
         """
-        if not directory.is_dir():
-            problem = "is a file, not a folder" if directory.exists() else "does not exist"
+        if not os.path.isdir(directory):
+            problem = "is a file, not a folder" if os.path.exists(directory) else "does not exist"
             raise ConfigError(f"The folder {directory} {problem}: name the folder that holds your build.")
         if not os.access(directory, os.R_OK | os.X_OK):
             raise ConfigError(
@@ -115,7 +118,7 @@ class Folder:
     def is_folder(self, place: str) -> bool:
         """Whether there is a folder inside of ours."""
         try:
-            return stat.S_ISDIR(os.stat(place).st_mode) and self._contains(place)
+            return stat.S_ISDIR(os.stat(place).st_mode) and self._holds(os.path.realpath(place))
         except (OSError, ValueError):
             return False
 
@@ -138,29 +141,52 @@ class Folder:
         opened.close()
         return None
 
-    def entries(self, place: str) -> Iterator[Entry]:
-        """What a listing of the folder shows: nothing hidden, nothing that leads out."""
-        with os.scandir(place) as listing:
+    def entries(self, place: str) -> list[Entry]:
+        """What a listing of the folder shows: nothing hidden, nothing that leads out.
+
+        Raises:
+            OSError: it cannot be listed.
+        """
+        if os.scandir not in os.supports_fd:  # Windows
+            return self._listed(place, place)
+        descriptor = os.open(place, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            opened = Opened(place, descriptor, os.fstat(descriptor))
+            return self._listed(descriptor, place) if self._is_inside(opened) else []
+        finally:
+            os.close(descriptor)
+
+    def _listed(self, folder: int | str, place: str) -> list[Entry]:
+        entries = []
+        with os.scandir(folder) as listing:
             for item in listing:
                 if item.name.startswith(".") and not self.dotfiles:
                     continue
                 try:
                     status = item.stat()
-                    inside = not item.is_symlink() or self._contains(item.path)
+                    target = os.path.realpath(os.path.join(place, item.name))
                 except OSError:  # a link to nothing, or gone meanwhile
                     continue
-                folder = stat.S_ISDIR(status.st_mode)
-                if inside and (folder or stat.S_ISREG(status.st_mode)):
-                    yield Entry(item.name, folder, status.st_size, status.st_mtime)
+                is_folder = stat.S_ISDIR(status.st_mode)
+                if (is_folder or stat.S_ISREG(status.st_mode)) and self._holds(target):
+                    entries.append(Entry(item.name, is_folder, status.st_size, status.st_mtime))
+        return entries
 
     def _is_inside(self, opened: Opened) -> bool:
-        """Whether the file that is open is the one at a place inside the folder."""
+        """Whether what is open lies inside the folder.
+
+        Linux says where an open file is. Elsewhere its path is resolved, and must still lead to it.
+        """
+        try:
+            return self._holds(os.readlink(f"/proc/self/fd/{opened.descriptor}"))
+        except OSError:
+            pass
         try:
             real = os.path.realpath(opened.path, strict=True)
-            return self._contains(real) and os.path.samestat(os.stat(real), opened.status)
+            return self._holds(real) and os.path.samestat(os.stat(real), opened.status)
         except OSError:
             return False
 
-    def _contains(self, place: str) -> bool:
-        real = os.path.realpath(place)
+    def _holds(self, real: str) -> bool:
+        """Whether a path with every link resolved is the folder, or below it."""
         return real == self.root or real.startswith(os.path.join(self.root, ""))

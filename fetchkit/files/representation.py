@@ -1,5 +1,6 @@
 """A file as HTTP sees it, and the heads of the responses about it. Pure."""
 
+from collections.abc import Container
 from secrets import token_hex
 
 from attrs import frozen
@@ -38,8 +39,10 @@ def multipart_boundary() -> str:
     return token_hex(16)
 
 
-def head_lines(representation: Representation, decision: Decision, boundary: str = "") -> bytes:
-    """The fields of the response, one a line, without the shared ones.
+def head_lines(
+    representation: Representation, decision: Decision, boundary: str = "", *, replaced: Container[str] = ()
+) -> bytes:
+    """The fields of the response, one a line, without the shared ones and those that the user replaces.
 
     A 304 has what a 200 would have said of caching (RFC 9110, section 15.4.5), and nothing of
     the body.
@@ -54,7 +57,8 @@ def head_lines(representation: Representation, decision: Decision, boundary: str
         fields.append(("Last-Modified", format_http_date(representation.validators.last_modified)))
     if decision.status != 304:  # noqa: PLR2004
         fields.extend(_body_fields(representation, decision, boundary))
-    return "".join(f"{name}: {value}\r\n" for name, value in fields).encode("latin-1")
+    kept = (pair for pair in fields if pair[0].lower() not in replaced)
+    return "".join(f"{name}: {value}\r\n" for name, value in kept).encode("latin-1")
 
 
 def _body_fields(representation: Representation, decision: Decision, boundary: str) -> list[tuple[str, str]]:

@@ -75,7 +75,13 @@ class FileResponse(PrebuiltResponse):
 
     async def _send_multipart(self, request: web.BaseRequest, head: bytes) -> None:
         await request.writer.write(head)
+        sent = 0
         for frame, part in self._plan.parts:
             await request.writer.write(frame)
-            await send_pieces(request.writer, self._opened, part)
+            sent += len(frame)
+            try:
+                await send_pieces(request.writer, self._opened, part)
+            except FileChangedError as error:
+                raise FileChangedError(sent + error.sent) from error
+            sent += part.length
         await request.writer.write_eof(self._plan.closing)

@@ -78,7 +78,9 @@ def setup(
     everybody = cors is not None and cors.any_origin
     add_zone(app, Zone(prefix, Corp.CROSS_ORIGIN if everybody else Corp.SAME_SITE, cors))
     served = _Served(folder, events_of(app), prefix, spa)
-    app.router.add_route("*", prefix + "{path:.*}", answering(served.answer), expect_handler=ignore_expect)
+    app.router.add_route(
+        "*", prefix + "{path:(?s:.*)}", answering(served.answer), expect_handler=ignore_expect
+    )
     return served.answer
 
 
@@ -160,15 +162,16 @@ class _Served:
         finally:
             opened.close()
         known = describe(variant, body)
-        shared = plan_of(request.app).block(request.raw_path, None)
+        plan = plan_of(request.app)
+        shared = plan.block(request.raw_path, None)
         watched = [(opened.path, signature(opened.status))]
         if variant.original is not None:
             watched.append(variant.original)
         return SmallFile(
             representation=known,
             body=body,
-            whole=status_line(200) + head_lines(known, Decision(200)) + shared,
-            unchanged=status_line(304) + head_lines(known, Decision(304)) + shared,
+            whole=status_line(200) + head_lines(known, Decision(200), replaced=plan.replaced) + shared,
+            unchanged=status_line(304) + head_lines(known, Decision(304), replaced=plan.replaced) + shared,
             watched=tuple(watched),
             chosen_at=time.monotonic(),
         )
@@ -200,9 +203,10 @@ class _Served:
                 headers={hdrs.CONTENT_RANGE: unsatisfied_content_range(known.size)},
             )
         boundary = multipart_boundary() if len(decision.ranges) > 1 else ""
-        shared = plan_of(request.app).block(request.raw_path, request.headers.get(hdrs.ORIGIN))
-        head = status_line(decision.status) + head_lines(known, decision, boundary) + shared
-        return head, _plan(known, decision, boundary)
+        plan = plan_of(request.app)
+        lines = head_lines(known, decision, boundary, replaced=plan.replaced)
+        shared = plan.block(request.raw_path, request.headers.get(hdrs.ORIGIN))
+        return status_line(decision.status) + lines + shared, _plan(known, decision, boundary)
 
     def _redirect(self, request: web.Request) -> web.StreamResponse:
         """To the folder's own path, the query kept in its place.
@@ -216,7 +220,7 @@ class _Served:
 
     def _listing(self, request: web.Request, path: FilePath, place: str) -> web.StreamResponse:
         try:
-            entries = list(self.folder.entries(place))
+            entries = self.folder.entries(place)
         except OSError as error:
             raise ForbiddenError("fetchkit may not list this folder.", "Change its permissions.") from error
         body = listing_page(path.segments, entries, page_template("listing"))

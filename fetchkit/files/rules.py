@@ -21,7 +21,7 @@ __all__ = ["Decision", "FilePath", "decide", "falls_back", "parse_path"]
 _BAD_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 # Names that Windows gives to devices in every folder, whatever the suffix (Naming Files, Microsoft).
 _DEVICE: Final = re.compile(
-    r"(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³])(\..*)?$", re.IGNORECASE
+    r"(con|prn|aux|nul|conin\$|conout\$|com[0-9¹²³]|lpt[0-9¹²³]) *(\..*)?$", re.IGNORECASE
 )
 # Public by its purpose (RFC 8615), though it begins with a dot.
 _WELL_KNOWN: Final = ".well-known"

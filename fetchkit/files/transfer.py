@@ -2,10 +2,14 @@
 
 Dangers, and what is done about each:
 
-* The file changes while it is sent. Size and time are compared before each piece leaves, and the
-  last piece is read into memory and compared once more before it is sent; on any difference the
-  connection is cut before the promised length is reached, so no client takes the body for whole.
-  (A file replaced by a rename is no danger: the open descriptor keeps the old version.)
+* The file changes while it is sent. Size and times are compared before each piece leaves; on any
+  difference the connection is cut before the promised length is reached, so no client takes the
+  body for whole. (A file replaced by a rename is no danger: the open descriptor keeps the old
+  version.)
+* What `sendfile` has sent still refers to the file's pages until the client has read it, so a
+  change after the last comparison would reach it. The end of the body is therefore copied, more
+  of it than the socket buffers of both sides can hold: when the last comparison is made, nothing
+  that refers to the file is left on the way.
 * `sendfile` writes past the transport. So the transport's buffer is drained to nothing first.
 * uvloop's own sendfile runs in threads; here the loop waits for the socket to be writable and
   the kernel copies. The loop refuses to watch a descriptor that a transport owns: a duplicate
@@ -26,8 +30,9 @@ __all__ = ["FileChangedError", "send_part", "send_pieces"]
 
 # One turn of the loop for a piece: at 3 GB/s that is a third of a millisecond.
 PIECE = 1024 * 1024
-# What is read and compared before it is sent; also the piece size where every byte is copied.
 COPIED_PIECE = 256 * 1024
+# Linux gives a connection up to 4 MiB to send and 6 to receive (tcp_wmem, tcp_rmem).
+COPIED_END = 16 * 1024 * 1024
 
 
 @frozen
@@ -49,7 +54,7 @@ async def send_part(request: web.BaseRequest, head: bytes, opened: Opened, part:
         raise ConnectionResetError("the client has gone")
     copied_from = part.first
     if hasattr(os, "sendfile") and transport.get_extra_info("sslcontext") is None:
-        copied_from = max(part.first, part.last + 1 - COPIED_PIECE)
+        copied_from = max(part.first, part.last + 1 - COPIED_END)
     if copied_from == part.first:
         await request.writer.write(head)
     else:
@@ -90,8 +95,9 @@ async def _drained(transport: asyncio.Transport, writer: AbstractStreamWriter, h
 
 
 async def _zero_copy(transport: asyncio.Transport, opened: Opened, first: int, end: int) -> None:
-    socket = transport.get_extra_info("socket")
-    watched = os.dup(socket.fileno())
+    if transport.is_closing():
+        raise ConnectionResetError("the client has gone")
+    watched = os.dup(transport.get_extra_info("socket").fileno())
     position = first
     try:
         while position < end:

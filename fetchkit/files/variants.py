@@ -8,6 +8,7 @@ from hashlib import blake2b
 
 from attrs import frozen
 
+from fetchkit.errors import ForbiddenError
 from fetchkit.files.lookup import Folder, Opened, Signature, signature
 from fetchkit.files.representation import Representation
 from fetchkit.http.conditional import Validators
@@ -18,7 +19,7 @@ __all__ = ["Variant", "describe", "open_variant", "settled"]
 
 # The kernel stamps files with the time of its last tick, 4 to 10 ms apart (15 on Windows): a file may
 # be written twice within one tick and look the same. Git calls such an entry racily clean.
-SETTLED_NS = 100_000_000
+SETTLED_NS = 20_000_000
 
 
 @frozen
@@ -58,8 +59,11 @@ def open_variant(folder: Folder, place: str, accept_encoding: str | None) -> Var
     coding = choose(accept_encoding, siblings) if siblings else "identity"
     if coding == "identity":
         return Variant(plain, "", varies=bool(siblings))
-    chosen = folder.open(place + SIBLINGS[coding])
-    if chosen is None:  # gone, or a link that leaves the folder
+    try:
+        chosen = folder.open(place + SIBLINGS[coding])
+    except ForbiddenError:
+        chosen = None
+    if chosen is None:  # gone, unreadable, or a link that leaves the folder
         return Variant(plain, "", varies=True)
     plain.close()
     return Variant(chosen, coding, varies=True, original=(place, signature(plain.status)))
@@ -79,8 +83,13 @@ def _fresh_siblings(place: str, modified_ns: int) -> list[str]:
 
 
 def settled(status: os.stat_result, clock: Callable[[], int] = time.time_ns) -> bool:
-    """Whether a later change of the file is sure to change its times."""
-    return clock() - status.st_mtime_ns > SETTLED_NS
+    """Whether a later change of the file is sure to change its times.
+
+    By the time of the last change of any kind, which nobody can set; Windows has none, and gives
+    the time of the creation in its place.
+    """
+    changed = status.st_mtime_ns if os.name == "nt" else status.st_ctime_ns
+    return clock() - changed > SETTLED_NS
 
 
 def describe(variant: Variant, body: bytes | None = None) -> Representation:
@@ -112,6 +121,11 @@ def _etag(status: os.stat_result, body: bytes | None) -> str:
     return f'"{blake2b(seed, digest_size=12).hexdigest()}"'
 
 
-def _last_modified(status: os.stat_result) -> int:
-    """Never later than Date (RFC 9110, section 8.8.2.1)."""
-    return min(int(status.st_mtime), int(time.time()))
+def _last_modified(status: os.stat_result) -> int | None:
+    """The second of the last change, once it is over: before that the file may change within it unseen.
+
+    So the date is a strong validator (RFC 9110, section 8.8.2.2). A time in the future is told as now
+    (section 8.8.2.1: "MUST replace that value with the message origination date").
+    """
+    second, now = int(status.st_mtime), int(time.time())
+    return None if second == now else min(second, now)

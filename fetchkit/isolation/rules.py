@@ -99,18 +99,32 @@ class HeaderPlan:
     exceptions: tuple[IsolationException, ...] = ()
     extra: Headers = ()
     everywhere: bool = True
+    _replaced: frozenset[str] = field(init=False, eq=False, repr=False)
     _remember: Callable[[tuple[str, str], str | None], Headers] = field(init=False, eq=False, repr=False)
+    _remember_block: Callable[[tuple[str, str], str | None, bool], bytes] = field(
+        init=False, eq=False, repr=False
+    )
 
     def __attrs_post_init__(self) -> None:
+        object.__setattr__(self, "_replaced", frozenset(name.lower() for name, _ in self.extra))
         object.__setattr__(self, "_remember", lru_cache(MAX_REMEMBERED_ORIGINS)(self._decide))
+        object.__setattr__(self, "_remember_block", lru_cache(MAX_REMEMBERED_ORIGINS)(self._block))
 
     def headers(self, path: str, origin: str | None) -> Headers:
-        """The fields for a response to `path` (as on the wire) asked from `origin`."""
+        """The fields for a response to a target as on the wire, asked from `origin`."""
         return self._remember(self._place(path), origin)
 
-    def block(self, path: str, origin: str | None) -> bytes:
-        """The same as lines of a response head, for what is written raw to a connection."""
-        return _lines(self.headers(path, origin))
+    @property
+    def replaced(self) -> frozenset[str]:
+        """Names, in lower case, that the user's own fields stand for; ours of that name are left out."""
+        return self._replaced
+
+    def block(self, path: str, origin: str | None, *, server: bool = True) -> bytes:
+        """The same as lines of a response head, for what is written raw to a connection.
+
+        `server=False` leaves out the field Server, for an answer that has its upstream's.
+        """
+        return self._remember_block(self._place(path), origin, server)
 
     def preflight_block(self, path: str, origin: str | None, method: str, headers: str | None) -> bytes:
         """The lines for the answer to a preflight (Fetch standard, section 4.9).
@@ -129,9 +143,12 @@ class HeaderPlan:
     def _zone(self, prefix: str) -> Zone | None:
         return next((zone for zone in self.zones if zone.prefix == prefix), None)
 
+    def _block(self, place: tuple[str, str], origin: str | None, server: bool) -> bytes:
+        return _lines(p for p in self._remember(place, origin) if server or p[0].lower() != "server")
+
     def _place(self, path: str) -> tuple[str, str]:
-        if not path.startswith("/"):  # what the parser refused, and targets that are no path
-            path = "/"
+        # What the parser refused, and targets that are no path, are of no place of their own.
+        path = path.partition("?")[0] if path.startswith("/") else "/"
         return (
             _longest(path, (zone.prefix for zone in self.zones)),
             _longest(path, (exception.path for exception in self.exceptions)),
@@ -148,11 +165,11 @@ class HeaderPlan:
             ("X-Content-Type-Options", "nosniff"),  # Fetch standard, section 3.5
             *_sharing(zone, origin),
         )
-        mine = {name.lower() for name, _ in self.extra}
+        mine = self.replaced - {"vary"}  # an answer may vary by more
         return (*(pair for pair in decided if pair[0].lower() not in mine), *self.extra)
 
 
-def _lines(pairs: Headers) -> bytes:
+def _lines(pairs: Iterable[tuple[str, str]]) -> bytes:
     return b"".join(f"{name}: {value}\r\n".encode("latin-1") for name, value in pairs)
 
 

@@ -7,6 +7,7 @@ from aiohttp import hdrs, web
 from fetchkit.errors import NotFoundError, NotOfferedError, UpgradeRequiredError
 from fetchkit.web.guard import guarded, ignore_expect
 from fetchkit.web.problems import Handler, answering
+from fetchkit.web.upgrades import asks_for_websocket
 
 __all__ = ["setup"]
 
@@ -22,7 +23,7 @@ def setup(app: web.Application, *, exact: Iterable[str], below: Iterable[str], p
     """
 
     async def answer(request: web.Request) -> web.StreamResponse:
-        if _asks_for_websocket(request):
+        if asks_for_websocket(request):
             return await handshake(request)
         try:
             return await plain(request)
@@ -39,9 +40,3 @@ def setup(app: web.Application, *, exact: Iterable[str], below: Iterable[str], p
 
     for path in (*exact, *(f"{prefix}/{{target:.*}}" for prefix in below)):
         app.router.add_route("*", path, answering(answer), expect_handler=ignore_expect)
-
-
-def _asks_for_websocket(request: web.Request) -> bool:
-    """Whether this is a handshake (RFC 6455, section 4.1); the field may list several protocols."""
-    offered = request.headers.get(hdrs.UPGRADE, "").split(",")
-    return any(protocol.strip().lower() == "websocket" for protocol in offered)

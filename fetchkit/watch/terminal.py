@@ -6,9 +6,9 @@ import attrs
 import click
 
 from fetchkit.config import LogFormat
-from fetchkit.events import Answered, BodyBroken, Event, Events, Failed, FileServed, Refused
+from fetchkit.events import Answered, BodyBroken, Event, Events, Failed, FileServed, Hop, HopFailed, Refused
 from fetchkit.log import write_line
-from fetchkit.text import escape, readable_size
+from fetchkit.text import escape, escape_lines, readable_size
 
 __all__ = ["attach"]
 
@@ -24,9 +24,9 @@ def attach(events: Events, form: LogFormat, *, verbose: bool, quiet: bool, colou
 
     kinds: set[type[Event]] = {BodyBroken, Failed}
     if not quiet:
-        kinds |= {Answered, Refused}
+        kinds |= {Answered, Refused, HopFailed}
     if verbose:
-        kinds.add(FileServed)
+        kinds |= {FileServed, Hop}
     events.subscribe(listen, kinds)
 
 
@@ -36,11 +36,15 @@ def _text(event: Event, *, verbose: bool) -> str:
             return _answered(event)
         case Refused(detail=detail, hint=hint):
             return click.style(f"  refused: {escape(detail)} {escape(hint)}".rstrip(), fg="yellow")
+        case Hop(method=method, url=url, status=status):
+            return click.style(f"  {status} {method} {escape(url)}", dim=True)
+        case HopFailed(detail=detail, hint=hint):
+            return click.style(f"  {escape(detail)} {escape(hint)}".rstrip(), fg="yellow")
         case BodyBroken(sent=sent, size=size, reason=reason):
             return click.style(f"  cut after {sent} of {size} bytes: {escape(reason)}", fg="red")
         case Failed(error=error):
             lines = traceback.format_exception(error) if verbose else [repr(error)]
-            return click.style(f"  failed: {''.join(map(_escape_lines, lines))}".rstrip(), fg="red")
+            return click.style(f"  failed: {escape_lines(''.join(lines))}".rstrip(), fg="red")
         case FileServed(path=path):
             return click.style(f"  {escape(path)}", dim=True)
 
@@ -50,10 +54,6 @@ def _answered(event: Answered) -> str:
     size = readable_size(event.sent) if event.sent else "-"
     note = click.style(f" {event.note}", dim=True) if event.note else ""
     return f"{status} {event.method:<4} {escape(event.target)}  {size}  {event.seconds * 1000:.1f} ms{note}"
-
-
-def _escape_lines(text: str) -> str:
-    return "\n".join(escape(line) for line in text.split("\n"))
 
 
 def _values(event: Event) -> dict[str, object]:

@@ -32,7 +32,8 @@ def answer(
     if plan is None:
         assert isinstance(request, web.Request)  # noqa: S101  only parser errors have a bare request
         plan = plan_of(request.app)
-    lines = [f"{name}: {value}\r\n" for name, value in fields.items()]
+    kept = ((name, value) for name, value in fields.items() if name.lower() not in plan.replaced)
+    lines = [f"{name}: {value}\r\n" for name, value in kept]
     if status != 204:  # noqa: PLR2004  RFC 9110, section 8.6: no Content-Length on a 204
         lines.append(f"Content-Length: {len(body)}\r\n")
     head = status_line(status) + "".join(lines).encode("utf-8", "surrogateescape")

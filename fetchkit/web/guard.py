@@ -27,7 +27,7 @@ from fetchkit.web.keys import events_of
 from fetchkit.web.problems import Handler, from_aiohttp, problem_response
 from fetchkit.web.tokens import carries_token, login_redirect
 
-__all__ = ["Guard", "guarded", "ignore_expect", "setup", "token_of"]
+__all__ = ["Guard", "guarded", "ignore_expect", "is_preflight", "setup", "token_of"]
 
 
 @frozen
@@ -123,22 +123,32 @@ def _judge_host(request: web.Request, hosts: HostRules) -> None:
 
 def _judge_asker(request: web.Request, guard: Guard) -> None:
     host = request.headers.get(hdrs.HOST, "")
+    origin = request.headers.get(hdrs.ORIGIN)
     scheme = "https" if request.secure else "http"
     token = bool(guard.token) and carries_token(request, guard.token)
-    if guard.token and not token:
+    if guard.token and not token and not is_preflight(request):
         raise ForbiddenError(
             "This route needs the access token.",
             "Open the URL that fetchkit printed, or send the token as X-Fetchkit-Token.",
         )
     asker = Asker(
         host=host,
-        origin=request.headers.get(hdrs.ORIGIN),
+        origin=origin,
         sec_fetch_site=request.headers.get("Sec-Fetch-Site"),
         peer=request.remote,
         token=token,
-        own_origin=parse_origin(f"{scheme}://{host}"),
+        own_origin=None if origin is None else parse_origin(f"{scheme}://{host}"),
     )
     judge(asker, guard.origins)
+
+
+def is_preflight(request: web.Request) -> bool:
+    """Whether a browser asks beforehand (Fetch standard, section 4.9); it cannot carry a token."""
+    return (
+        request.method == hdrs.METH_OPTIONS
+        and hdrs.ORIGIN in request.headers
+        and hdrs.ACCESS_CONTROL_REQUEST_METHOD in request.headers
+    )
 
 
 def _options_of_server(request: web.Request) -> web.StreamResponse:

@@ -3,10 +3,12 @@
 from aiohttp import web
 
 from fetchkit.events import Events
+from fetchkit.net.dial import Dialer
 
-__all__ = ["EVENTS", "events_of"]
+__all__ = ["DIALER", "EVENTS", "events_of"]
 
 EVENTS = web.AppKey("events", Events)
+DIALER = web.AppKey("dialer", Dialer)
 
 
 def events_of(app: web.Application) -> Events:

@@ -41,12 +41,18 @@ class PrebuiltResponse(web.StreamResponse):
         note: what the access log says of it besides its status.
     """
 
-    def __init__(self, status: int, head: bytes, body: bytes = b"", *, note: str = "") -> None:
-        """Take the head without `Date`, `Connection` and the empty line; they are added here."""
+    def __init__(
+        self, status: int, head: bytes, body: bytes = b"", *, note: str = "", dated: bool = True
+    ) -> None:
+        """Take the head without `Date`, `Connection` and the empty line; they are added here.
+
+        With `dated=False` there is a `Date` in the head already.
+        """
         super().__init__(status=status)
         self.note = note
         self._head = head
         self._whole_body = body
+        self._dated = dated
         self._stays_open = False
         self._sent = 0
 
@@ -75,8 +81,9 @@ class PrebuiltResponse(web.StreamResponse):
 
     def _lines(self, request: web.BaseRequest) -> bytes:
         self._stays_open = request.keep_alive and self._keep_alive is not False
+        date = date_line() if self._dated else b""
         if not self._stays_open:
-            return b"".join((self._head, date_line(), b"Connection: close\r\n\r\n"))
+            return b"".join((self._head, date, b"Connection: close\r\n\r\n"))
         if request.version == HttpVersion10:
-            return b"".join((self._head, date_line(), b"Connection: keep-alive\r\n\r\n"))
-        return b"".join((self._head, date_line(), b"\r\n"))
+            return b"".join((self._head, date, b"Connection: keep-alive\r\n\r\n"))
+        return b"".join((self._head, date, b"\r\n"))

@@ -7,6 +7,7 @@ the same headers, as everything else.
 
 import asyncio
 import logging
+import re
 from contextlib import suppress
 
 from aiohttp import web
@@ -17,10 +18,11 @@ from fetchkit.errors import (
     BadRequestError,
     HeadersTooLargeError,
     HttpError,
+    MethodNotAllowedError,
     ServerError,
     TargetTooLongError,
 )
-from fetchkit.events import Answered, Events, Failed
+from fetchkit.events import Answered, Events, Failed, Refused
 from fetchkit.isolation import HeaderPlan, plan_of
 from fetchkit.web.keys import events_of
 from fetchkit.web.prebuilt import PrebuiltResponse
@@ -37,7 +39,11 @@ MAX_FIELDS = 128
 # An idle connection is kept a little longer than Chromium keeps it (300 s is its maximum for used sockets).
 KEEP_ALIVE_SECONDS = 310.0
 # nginx's lingering_timeout is 5 s; here a client that floods gets less patience.
-LINGER_SECONDS = 2.0
+LINGER_SECONDS = 1.0
+
+ALLOW = "GET, HEAD, OPTIONS"
+# A request line with any token for its method (RFC 9112, section 3), as the parser quotes it.
+_UNKNOWN_METHOD = re.compile(r"""b['"]([!#$%&*+.^_`|~0-9A-Za-z-]+) [^ ]+ HTTP/1\.[01]['"]""")
 
 _log = logging.getLogger("fetchkit.server")
 
@@ -90,13 +96,16 @@ class _Connection(web.RequestHandler):
         """Answer for the parser, or for a handler that failed (then it is a defect of ours)."""
         if isinstance(exc, HttpProcessingError):
             self.peer_finished = asyncio.Event()
-            return problem_response(request, _from_parser(exc), self.plan, _LastResponse)
+            error = _from_parser(exc)
+            peer = request.remote or ""
+            self.events.emit(Refused("-", "-", error.status, error.detail, error.hint, peer))
+            return problem_response(request, error, self.plan, _LastResponse)
         self.events.emit(Failed(request.method, request.raw_path, exc or RuntimeError(f"status {status}")))
         if request.writer.output_size > 0:
             # A second head would land inside the first body: cut the connection instead.
             raise ConnectionError("the response had begun")
-        error = ServerError("Something failed inside fetchkit; its log says what.", "Please report it.")
-        response = problem_response(request, error, self.plan)
+        defect = ServerError("Something failed inside fetchkit; its log says what.", "Please report it.")
+        response = problem_response(request, defect, self.plan)
         response.force_close()
         return response
 
@@ -142,6 +151,10 @@ def _from_parser(error: HttpProcessingError) -> HttpError:
         if error.args[1] == MAX_TARGET:
             return TargetTooLongError(f"The request target is longer than {MAX_TARGET} bytes.")
         return HeadersTooLargeError(f"A header field is longer than {MAX_FIELD} bytes.")
+    if (unknown := _UNKNOWN_METHOD.search(error.message)) and isinstance(error, BadHttpMethod):
+        return MethodNotAllowedError(
+            unknown[1], ALLOW
+        )  # well-formed, but the parser knows the usual ones only
     cause = str(error.message or error).partition("\n")[0].strip().rstrip(":")
     if "Too many headers" in cause:
         return HeadersTooLargeError(f"There are more than {MAX_FIELDS} header fields.")

@@ -1,0 +1,42 @@
+"""The body of a request on its way upstream: streamed, and its beginning kept for a redirect."""
+
+from collections.abc import AsyncIterator
+
+from aiohttp import StreamReader
+from attrs import field, mutable
+
+__all__ = ["MAX_KEPT", "RequestBody"]
+
+# A 307 or 308 asks for the same body again; a page cannot send it twice, and memory is not for uploads.
+MAX_KEPT = 1024 * 1024
+
+
+@mutable
+class RequestBody:
+    """A body that can be sent again while what was read of it is at most MAX_KEPT.
+
+    Attributes:
+        content: what the page sends.
+        length: its bytes, None when it is chunked.
+    """
+
+    content: StreamReader
+    length: int | None
+    _kept: bytearray | None = field(factory=bytearray, init=False)
+
+    @property
+    def repeatable(self) -> bool:
+        """Whether it can be sent from its beginning."""
+        return self._kept is not None
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """The body from its beginning: what was kept, then what is still to come."""
+        if self._kept:
+            yield bytes(self._kept)
+        while piece := await self.content.readany():
+            if self._kept is not None:
+                if len(self._kept) + len(piece) > MAX_KEPT:
+                    self._kept = None
+                else:
+                    self._kept += piece
+            yield piece

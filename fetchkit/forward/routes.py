@@ -1,0 +1,296 @@
+"""The forward over HTTP: `/forward/URL`, `/forward?url=`, and fixed routes."""
+
+import secrets
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from aiohttp import hdrs, web
+from attrs import field, frozen
+from multidict import CIMultiDict
+
+from fetchkit.errors import BadGatewayError, ConfigError, ForbiddenError, HttpError, LoopError
+from fetchkit.events import Events, Hop, HopFailed
+from fetchkit.forward.bodies import MAX_KEPT, RequestBody
+from fetchkit.forward.cached import StoredResponse, cached_exchanging
+from fetchkit.forward.cookiejar import KeptCookies, PagePlace
+from fetchkit.forward.exchange import Exchange, UpstreamResponse, exchanging
+from fetchkit.forward.headers import (
+    exposed_names,
+    is_loop,
+    is_service_worker,
+    request_headers,
+    response_headers,
+    wants_sandbox,
+)
+from fetchkit.forward.redirects import MAX_REDIRECTS, Redirect, headers_for, next_hop
+from fetchkit.forward.relay import RelayResponse
+from fetchkit.forward.rules import FixedRoute, ForwardUrl, parse_query, parse_url, resolve
+from fetchkit.forward.servers import Server, Upstream
+from fetchkit.forward.settings import Cookies, Encoding, Forward, Redirects, Target, with_environment
+from fetchkit.forward.websocket import relay_websocket
+from fetchkit.http.cors import CorsPolicy
+from fetchkit.isolation import Corp, Zone, add_zone, plan_of
+from fetchkit.net.dial import Dialer
+from fetchkit.net.origins import OriginRules
+from fetchkit.web.guard import guarded, ignore_expect, is_preflight
+from fetchkit.web.keys import events_of
+from fetchkit.web.prebuilt import PrebuiltResponse, status_line
+from fetchkit.web.problems import Handler, answering
+from fetchkit.web.tokens import without_token
+from fetchkit.web.upgrades import asks_for_websocket
+
+if TYPE_CHECKING:
+    from fetchkit.forward.cache import DiskCache
+
+__all__ = ["setup"]
+
+# Chromium keeps a preflight's answer for two hours at most.
+PREFLIGHT_SECONDS = 7200
+# The page's own way to ask for redirects (`manual`); headers.request_headers keeps it from upstream.
+REDIRECT_FIELD = "X-Fetchkit-Redirect"
+
+
+def setup(
+    app: web.Application,
+    *,
+    dialer: Dialer,
+    origins: OriginRules,
+    settings: Forward | None = None,
+    prefix: str = "/forward",
+    routes: Iterable[FixedRoute] = (),
+    cache: Path | None = None,
+) -> None:
+    """Forward requests below a prefix, and those of fixed routes.
+
+    Args:
+        app: any aiohttp application; `web.guard.setup` makes it judge who asks.
+        dialer: judges where connections may go.
+        origins: pages of other origins that may read the answers.
+        settings: what holds for every target, and what is special about some.
+        prefix: path below which a URL follows, without a slash at its end.
+        routes: prefixes with a target of their own.
+        cache: folder of the cache on disk; None for none.
+
+    Raises:
+        ConfigError: a target's CA or environment variable is missing.
+    """
+    settings = with_environment(settings or Forward())
+    upstream = Upstream(settings, dialer)
+    forwarder = _Forwarder(app, settings, upstream, prefix, events_of(app), _cache(cache))
+    cors = CorsPolicy(origins.any_origin, origins.allows, (), ("*",), None, PREFLIGHT_SECONDS)
+
+    def add(path: str, handler: Handler) -> None:
+        app.router.add_route("*", path, answering(guarded(handler)), expect_handler=ignore_expect)
+
+    for route in (*routes, None):
+        below = prefix if route is None else route.prefix
+        add_zone(app, Zone(below, Corp.CROSS_ORIGIN, cors))
+        handler = forwarder.handler(route)
+        add(below, handler)
+        add(below + "/{target:.*}", handler)
+
+    async def close(_app: web.Application) -> None:
+        await upstream.close()
+
+    app.on_cleanup.append(close)
+
+
+def _cache(folder: Path | None) -> "DiskCache | None":
+    if folder is None:
+        return None
+    try:
+        from fetchkit.forward.cache import DiskCache  # noqa: PLC0415  an extra
+    except ImportError as error:
+        raise ConfigError("--forward-cache needs an extra: pip install 'fetchkit[cache]'.") from error
+    return DiskCache(folder)
+
+
+@frozen
+class _Forwarder:
+    app: web.Application
+    settings: Forward
+    upstream: Upstream
+    prefix: str
+    events: Events
+    cache: "DiskCache | None" = None
+    cookies: KeptCookies = field(factory=KeptCookies)
+    # Of this process alone: two fetchkits may forward to each other, a loop passes one twice.
+    via_name: str = field(factory=lambda: f"fetchkit-{secrets.token_hex(4)}")
+
+    @property
+    def via(self) -> str:
+        """Our member of Via (RFC 9110, section 7.6.3)."""
+        return f"1.1 {self.via_name}"
+
+    def handler(self, route: FixedRoute | None) -> Handler:
+        """The handler for the prefix, or for a fixed route."""
+
+        async def forward(request: web.Request) -> web.StreamResponse:
+            if is_preflight(request):
+                return self._preflight(request)
+            url = self._url(request, route)
+            try:
+                self._judge(request)
+                if asks_for_websocket(request):
+                    return await relay_websocket(request, url, self.upstream, self._first_headers(request))
+                return await self._follow(request, url, route)
+            except HttpError as error:
+                self.events.emit(HopFailed(request.method, str(url), error.detail, error.hint))
+                raise
+
+        return forward
+
+    def _url(self, request: web.Request, route: FixedRoute | None) -> ForwardUrl:
+        target = without_token(request.raw_path)
+        if route is not None:
+            return route.url(target.removeprefix(route.prefix))
+        rest = target.removeprefix(self.prefix)
+        return parse_url(rest[1:]) if rest.startswith("/") else parse_query(rest.removeprefix("?"))
+
+    def _judge(self, request: web.Request) -> None:
+        if is_loop(request.headers, self.via_name):
+            raise LoopError("This request came through this forward before.", "Ask for the path without it.")
+        if is_service_worker(request.headers):
+            raise ForbiddenError(
+                "A forwarded script may not become a service worker: it would rule this origin's pages.",
+                "Serve the worker's script from your own folder.",
+            )
+
+    def _preflight(self, request: web.Request) -> web.StreamResponse:
+        """Answer for upstream (Fetch standard, section 4.9); who asks was judged before."""
+        headers = request.headers
+        shared = plan_of(self.app).preflight_block(
+            request.raw_path,
+            headers.get(hdrs.ORIGIN),
+            headers[hdrs.ACCESS_CONTROL_REQUEST_METHOD],
+            headers.get(hdrs.ACCESS_CONTROL_REQUEST_HEADERS),
+        )
+        return PrebuiltResponse(204, status_line(204) + shared)
+
+    def _first_headers(self, request: web.Request) -> CIMultiDict[str]:
+        identity = self.settings.encoding is Encoding.IDENTITY
+        return request_headers(request.headers, encoding_identity=identity, via=self.via)
+
+    async def _follow(
+        self, request: web.Request, asked: ForwardUrl, route: FixedRoute | None
+    ) -> web.StreamResponse:
+        """Send the request, follow redirects, and relay the answer that is none."""
+        manual = self._leaves_redirects(request)
+        body = RequestBody(request.content, request.content_length) if request.body_exists else None
+        method, url, headers = request.method, asked, self._first_headers(request)
+        for hops in range(MAX_REDIRECTS + 1):
+            server = self.upstream.server(url)
+            target = server.target
+            sent = headers.copy()
+            sent.update(target.headers)
+            if target.cookies is not Cookies.OFF:
+                self.cookies.add(sent, url, target, request.headers.get(hdrs.COOKIE))
+            pieces, length = (body.pieces(), body.length) if body is not None else (None, None)
+            exchange = Exchange(method, url, sent, pieces, length)
+            async with self._hop(server, exchange) as response:
+                if Hop in self.events.heard:
+                    self.events.emit(Hop(method, str(url), response.status))
+                redirect = (
+                    None
+                    if manual
+                    else next_hop(method, url, response.status, response.headers.get(hdrs.LOCATION))
+                )
+                set_cookies = self._set_cookies(request, response, url, target, route)
+                if redirect is None:
+                    return await self._relay(request, response, asked, url, route, set_cookies, hops)
+            body = _body_for(redirect, body)
+            method, url, headers = redirect.method, redirect.url, headers_for(headers, redirect)
+        raise BadGatewayError(f"There were more than {MAX_REDIRECTS} redirects.", "Is the target in a loop?")
+
+    def _hop(self, server: Server, exchange: Exchange) -> exchanging | cached_exchanging:
+        if self.cache is None:
+            return exchanging(self.upstream, server, exchange)
+        return cached_exchanging(self.cache, self.upstream, server, exchange)
+
+    def _leaves_redirects(self, request: web.Request) -> bool:
+        wish = request.headers.get(REDIRECT_FIELD, "").lower()
+        return wish == "manual" or (self.settings.redirects is Redirects.MANUAL and wish != "follow")
+
+    async def _relay(
+        self,
+        request: web.Request,
+        response: UpstreamResponse | StoredResponse,
+        asked: ForwardUrl,
+        url: ForwardUrl,
+        route: FixedRoute | None,
+        set_cookies: list[str],
+        hops: int,
+    ) -> web.StreamResponse:
+        if response.status < 200:  # noqa: PLR2004  101: nobody asked for it
+            raise BadGatewayError(
+                f"{url.authority} answered with status {response.status}, which ends nothing."
+            )
+        pairs = response_headers(response.headers, via=self.via)
+        if hdrs.LOCATION in response.headers:
+            pairs = [(n, self._location(url, v, route) if n.lower() == "location" else v) for n, v in pairs]
+        pairs += [("X-Request-URL", str(asked)), ("X-Final-URL", str(url))]
+        pairs += [("Set-Cookie", line) for line in set_cookies]
+        origin = request.headers.get(hdrs.ORIGIN)
+        if origin is not None:
+            pairs.append(("Access-Control-Expose-Headers", exposed_names(pairs)))
+        if wants_sandbox(request.headers.get("Sec-Fetch-Site"), request.headers.get("Sec-Fetch-Dest")):
+            pairs.append(("Content-Security-Policy", "sandbox"))
+        head = "".join([f"{name}: {value}\r\n" for name, value in pairs])
+        shared = plan_of(self.app).block(request.raw_path, origin, server=hdrs.SERVER not in response.headers)
+        relay = RelayResponse(
+            _status_line(response),
+            head.encode("utf-8", "surrogateescape") + shared,
+            response,
+            length=response.length,
+            bodiless=request.method == "HEAD" or response.status in (204, 304),
+            dated=hdrs.DATE in response.headers,
+        )
+        await relay.relay(request)
+        relay.note = ", ".join(filter(None, [f"{hops} redirects" if hops else "", relay.failure]))
+        return relay
+
+    def _location(self, url: ForwardUrl, location: str, route: FixedRoute | None) -> str:
+        """Where a redirect leads by way of the forward; a fixed route stays on itself."""
+        try:
+            wanted = resolve(url, location)
+        except HttpError:
+            return location
+        base = "" if route is None else str(route.base).removesuffix("/")
+        rest = str(wanted).removeprefix(base)
+        if route is not None and str(wanted).startswith(base) and rest[:1] in ("", "/", "?"):
+            return route.prefix + rest
+        return f"{self.prefix}/{wanted}"
+
+    def _set_cookies(
+        self,
+        request: web.Request,
+        response: UpstreamResponse | StoredResponse,
+        url: ForwardUrl,
+        target: Target,
+        route: FixedRoute | None,
+    ) -> list[str]:
+        """Keep the cookies of an answer, or put them below the page's path for the target."""
+        if target.cookies is Cookies.OFF:
+            return []
+        own = route is not None and route.base.origin == url.origin
+        page_path = route.prefix if route is not None and own else f"{self.prefix}/{url.origin}"
+        base_path = route.base.target if route is not None and own else "/"
+        where = PagePlace(page_path, base_path, secure=request.secure)
+        return self.cookies.keep(response.headers, url, target, where)
+
+
+def _body_for(redirect: Redirect, body: RequestBody | None) -> RequestBody | None:
+    if body is None or not redirect.keeps_body:
+        return None
+    if not body.repeatable:
+        raise BadGatewayError(
+            f"The redirect asks for the request's body again, and more than {MAX_KEPT} bytes of it are gone.",
+            f"Send the request to {redirect.url} itself.",
+        )
+    return body
+
+
+def _status_line(response: UpstreamResponse | StoredResponse) -> bytes:
+    """With the upstream's own reason phrase (RFC 9112, section 4)."""
+    return f"HTTP/1.1 {response.status:03d} {response.reason or ''}\r\n".encode("utf-8", "surrogateescape")

@@ -1,0 +1,173 @@
+"""The servers that the forward asks: what is known of each, and the pool of connections to them."""
+
+import asyncio
+import ssl
+from typing import Final
+from urllib.request import getproxies_environment, proxy_bypass
+
+import aiohttp
+from aiohttp import BasicAuth, ClientRequest
+from attrs import field, frozen, mutable
+from yarl import URL
+
+from fetchkit.errors import ConfigError, ForbiddenError
+from fetchkit.forward.places import Places
+from fetchkit.forward.rules import ForwardUrl
+from fetchkit.forward.settings import Forward, Target
+from fetchkit.net.dial import Dialer
+from fetchkit.net.hosts import Host
+
+__all__ = ["Server", "Upstream", "address"]
+
+# Pages name few servers; more are somebody trying.
+MAX_SERVERS: Final = 1024
+
+
+@frozen(eq=False)
+class Server:
+    """What about a server stays the same from request to request.
+
+    Attributes:
+        authority: as in its URLs.
+        target: its settings.
+        proxy: the upstream proxy, None for none.
+        dialled: host and port that a connection really goes to: the proxy's, where there is one.
+        tls: how its certificate is verified.
+        timeout: its limits, in aiohttp's terms.
+        stall: seconds without a byte.
+        connecting: what aiohttp's pool wants to know of a connection, in its own terms; never sent.
+        through: the scheme and authority that the target begins with towards a proxy (RFC 9112,
+            section 3.2.2), else empty.
+        proxy_line: the field that tells the proxy who we are, else empty.
+    """
+
+    authority: str
+    target: Target
+    proxy: URL | None
+    dialled: tuple[str, int]
+    tls: ssl.SSLContext | bool
+    timeout: aiohttp.ClientTimeout
+    stall: float
+    connecting: ClientRequest
+    through: str
+    proxy_line: str
+
+
+@mutable(eq=False)
+class Upstream:
+    """The client side of the forward; every connection of it is judged by the dialer."""
+
+    settings: Forward
+    dialer: Dialer
+    places: Places = field(factory=Places, init=False)
+    _connector: aiohttp.TCPConnector | None = field(default=None, init=False)
+    _session: aiohttp.ClientSession | None = field(default=None, init=False)
+    _contexts: dict[str, ssl.SSLContext] = field(factory=dict, init=False)
+    _servers: dict[tuple[str, str, int], Server] = field(factory=dict, init=False)
+
+    def __attrs_post_init__(self) -> None:
+        """Load what targets name, so that a mistake ends the start and not a request."""
+        for name, target in self.settings.targets.items():
+            if target.ca is not None:
+                try:
+                    self._contexts[str(target.ca)] = ssl.create_default_context(cafile=str(target.ca))
+                except OSError as error:
+                    raise ConfigError(
+                        f"forward.targets: the ca of {name} cannot be read: {error}."
+                    ) from error
+
+    @property
+    def connector(self) -> aiohttp.TCPConnector:
+        """The pool, made on the first use inside the running loop."""
+        if self._connector is None:
+            self._connector = aiohttp.TCPConnector(limit=0, socket_factory=self.dialer.socket_factory)
+        return self._connector
+
+    @property
+    def session(self) -> aiohttp.ClientSession:
+        """A session over the same pool, for WebSockets."""
+        if self._session is None:
+            self._session = aiohttp.ClientSession(
+                connector=self.connector, cookie_jar=aiohttp.DummyCookieJar(), connector_owner=False
+            )
+        return self._session
+
+    async def close(self) -> None:
+        """Close every connection."""
+        if self._session is not None:
+            await self._session.close()
+        if self._connector is not None:
+            await self._connector.close()
+
+    def server(self, url: ForwardUrl) -> Server:
+        """What is known of the server of a URL.
+
+        Raises:
+            ForbiddenError: a proxy would reach an address that the policy refuses.
+        """
+        key = url.scheme, url.host, url.port
+        known = self._servers.get(key)
+        if known is None:
+            if len(self._servers) >= MAX_SERVERS:
+                self._servers.clear()
+            known = self._servers[key] = self._describe(url)
+        return known
+
+    def _describe(self, url: ForwardUrl) -> Server:
+        target = self.settings.target(url.host, url.port)
+        proxy = _proxy_for(url, target)
+        if proxy is not None and Host(url.host).address is not None:  # a name is resolved by the proxy alone
+            verdict = self.dialer.judge(url.host, url.port, url.host)
+            if not verdict.allowed:
+                raise ForbiddenError(verdict.reason, verdict.hint)
+        stall = target.stall_timeout or self.settings.stall_timeout
+        connect = target.connect_timeout or self.settings.connect_timeout
+        tls = self._contexts[str(target.ca)] if target.ca is not None else target.verify
+        login = BasicAuth(proxy.user or "", proxy.password or "") if proxy and proxy.user else None
+        plain = proxy is not None and url.scheme in ("http", "ws")
+        bare = proxy.with_user(None) if proxy is not None else None
+        return Server(
+            authority=url.authority,
+            target=target,
+            proxy=bare,
+            dialled=(proxy.host or "", proxy.port or 80) if proxy else (url.host, url.port),
+            tls=tls,
+            timeout=aiohttp.ClientTimeout(total=None, sock_connect=connect, sock_read=stall),
+            stall=stall,
+            connecting=ClientRequest(
+                "GET",
+                address(url),
+                loop=asyncio.get_running_loop(),
+                ssl=tls,
+                proxy=bare,
+                proxy_auth=login,
+            ),
+            through=f"http://{url.authority}" if plain else "",
+            proxy_line=f"Proxy-Authorization: {login.encode()}\r\n" if plain and login else "",
+        )
+
+
+def address(url: ForwardUrl) -> URL:
+    """The URL for aiohttp, its path and query kept byte for byte.
+
+    yarl would drop a lone `?`; told that all of it is the path, it touches nothing.
+    """
+    host = f"[{url.host}]" if ":" in url.host else url.host
+    return URL.build(scheme=url.scheme, authority=f"{host}:{url.port}", path=url.target, encoded=True)
+
+
+def _proxy_for(url: ForwardUrl, target: Target) -> URL | None:
+    """The upstream proxy: the target's, else the environment's.
+
+    HTTP_PROXY, HTTPS_PROXY and NO_PROXY as curl reads them; loopback never goes through a proxy.
+    """
+    if target.proxy:
+        return None if target.proxy == "none" else URL(target.proxy)
+    if Host(url.host).is_loopback_name:
+        return None
+    proxies = getproxies_environment()
+    if proxy_bypass(f"{url.host}:{url.port}", proxies):
+        return None
+    scheme = {"ws": "http", "wss": "https"}.get(url.scheme, url.scheme)
+    named = proxies.get(scheme, proxies.get("all", ""))
+    return URL(named) if named else None

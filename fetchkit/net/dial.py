@@ -1,0 +1,98 @@
+"""Judges the address that is really dialled: once, after resolution, for every connection.
+
+A check before the resolution proves nothing: a name may resolve to a public address first and to
+127.0.0.1 a moment later, and a literal is never resolved at all. So the judge sits where the
+socket is made, with the final address in hand, and nowhere else. A refused address counts as one
+that cannot be reached, so the next one of the name is tried.
+
+fetchkit's own listeners are never a target, at any of this machine's addresses.
+"""
+
+import socket
+from contextvars import ContextVar
+from typing import Any
+
+from attrs import evolve, field, frozen, mutable
+
+from fetchkit.net.policy import TargetPolicy, Verdict
+
+__all__ = ["Asked", "Dialer", "RefusedAddressError"]
+
+
+class RefusedAddressError(OSError):
+    """The policy refuses the address."""
+
+
+@mutable
+class Asked:
+    """A connection that is being made.
+
+    Attributes:
+        host: as the target names it.
+        port: the target's.
+        refusals: verdicts over addresses that were refused.
+        tried: how many addresses were allowed.
+        trusted: the user's own configuration names the host (an upstream proxy), so it is not judged.
+    """
+
+    host: str
+    port: int
+    refusals: list[Verdict] = field(factory=list)
+    tried: int = 0
+    trusted: bool = False
+
+
+_asked: ContextVar[Asked] = ContextVar("asked")
+
+
+@frozen
+class Dialer:
+    """The one who is asked before a socket is made.
+
+    Attributes:
+        policy: where connections may go.
+        own_ports: ports that fetchkit listens on; the server fills them in.
+    """
+
+    policy: TargetPolicy
+    own_ports: set[int] = field(factory=set)
+
+    def ask(self, asked: Asked) -> None:
+        """Say for what this task, and tasks that it starts, make connections from now on."""
+        _asked.set(asked)
+
+    def judge(self, host: str, port: int, address: str) -> Verdict:
+        """Judge one address, as `TargetPolicy.judge`, and besides whether it is fetchkit itself."""
+        verdict = self.policy.judge(host, port, address)
+        if port in self.own_ports and _is_local(address):
+            reason = f"{address} port {port} is fetchkit itself."
+            return evolve(verdict, allowed=False, reason=reason, hint="Ask for the path without the forward.")
+        return verdict
+
+    def socket_factory(self, info: tuple[Any, ...]) -> socket.socket:
+        """Make the socket for a resolved address (aiohttp: `TCPConnector(socket_factory=…)`).
+
+        Raises:
+            RefusedAddressError: the policy refuses the address.
+        """
+        family, kind, protocol, _, address = info
+        asked = _asked.get()
+        if not asked.trusted:
+            verdict = self.judge(asked.host, asked.port, address[0])
+            if not verdict.allowed:
+                asked.refusals.append(verdict)
+                raise RefusedAddressError(verdict.reason)
+        asked.tried += 1
+        return socket.socket(family, kind, protocol)
+
+
+def _is_local(address: str) -> bool:
+    """Whether an address is one of this machine's: then, and only then, it can be bound."""
+    literal = address.partition("%")[0]
+    family = socket.AF_INET6 if ":" in literal else socket.AF_INET
+    try:
+        with socket.socket(family, socket.SOCK_DGRAM) as probe:
+            probe.bind((literal, 0))
+    except OSError:
+        return False
+    return True
