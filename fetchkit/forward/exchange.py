@@ -16,7 +16,7 @@ from collections.abc import AsyncIterator
 from typing import Final, Protocol
 
 import aiohttp
-from aiohttp import StreamReader, hdrs
+from aiohttp import StreamReader, hdrs, web_protocol
 from aiohttp.client_proto import ResponseHandler
 from aiohttp.connector import Connection
 from aiohttp.http import StreamWriter
@@ -24,6 +24,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from attrs import field, frozen, mutable
 from multidict import CIMultiDict, CIMultiDictProxy
 
+from fetchkit.errors import BadRequestError
 from fetchkit.forward.failures import failure
 from fetchkit.forward.rules import ForwardUrl
 from fetchkit.forward.servers import Server, Upstream
@@ -126,6 +127,9 @@ class exchanging:  # noqa: N801  used as `async with exchanging(…) as response
     exchange: Exchange
     _connection: Connection | None = field(default=None, init=False)
     _writing: "asyncio.Task[None] | None" = field(default=None, init=False)
+    _broken_upload: bool = field(default=False, init=False)
+    _content: StreamReader | None = field(default=None, init=False)
+    _lost: "asyncio.Future[None] | None" = field(default=None, init=False)
 
     async def __aenter__(self) -> UpstreamResponse:
         server = self.server
@@ -146,11 +150,17 @@ class exchanging:  # noqa: N801  used as `async with exchanging(…) as response
         except BaseException as error:
             self._give_up()
             self.upstream.places.give_back(server.authority)
+            if self._broken_upload:
+                raise BadRequestError(
+                    "The request's body is broken.", "Its framing must be right."
+                ) from error
             if isinstance(error, _CLIENT_ERRORS):
                 raise failure(error, asked, self.exchange.url) from error
             raise
 
     async def __aexit__(self, *_: object) -> None:
+        if self._lost is not None:
+            self._lost.remove_done_callback(self._break)
         if self._writing is not None and not self._writing.done():
             self._give_up()
         elif self._connection is not None:
@@ -197,7 +207,17 @@ class exchanging:  # noqa: N801  used as `async with exchanging(…) as response
                 message, content = await protocol.read()
                 if message.code >= 200 or message.code == 101:  # noqa: PLR2004  1xx are interim answers
                     break
+        _judge_framing(message.headers)
+        if lost is not None and not content.is_eof():
+            self._content, self._lost = content, lost
+            lost.add_done_callback(self._break)
         return UpstreamResponse(message.code, message.reason, message.headers, content, lost)
+
+    def _break(self, _: object) -> None:
+        """The connection is gone: break a body whose framing the parser refused; aiohttp lets it wait."""
+        content = self._content
+        if content is not None and not content.is_eof() and content.exception() is None:
+            content.set_exception(aiohttp.ClientPayloadError("the body's framing is broken"))
 
     async def _connect(self, asked: Asked) -> Connection:
         try:
@@ -218,12 +238,20 @@ class exchanging:  # noqa: N801  used as `async with exchanging(…) as response
                 await writer.write(piece)
             await writer.write_eof()
         except BaseException as error:
+            self._broken_upload = isinstance(error, web_protocol.RequestPayloadError)
             if protocol.transport is not None and not isinstance(error, aiohttp.ClientConnectionResetError):
                 protocol.transport.close()  # upstream sees the body end before its end
             if not isinstance(error, Exception):
                 raise
         else:
             _start(protocol, limit, self.server.stall)
+
+
+def _judge_framing(headers: CIMultiDictProxy[str]) -> None:
+    """Refuse an answer whose framing recipients may read in two ways (RFC 9112, sections 6.1 and 6.3)."""
+    codings = headers.getall(hdrs.TRANSFER_ENCODING, [])
+    if codings and [coding.strip().lower() for coding in codings] != ["chunked"]:
+        raise HttpProcessingError(message=f"its Transfer-Encoding is {', '.join(codings)!a:.100}")
 
 
 def _start(protocol: ResponseHandler, limit: asyncio.Timeout, stall: float) -> None:

@@ -17,36 +17,50 @@ def failure(error: Exception, asked: Asked, url: ForwardUrl) -> HttpError:
 
     A refused address is a 403 only where no allowed one was tried: else that one failed.
     """
-    where = url.authority
-    key = f'[forward.targets."{url.host}"]'
     if asked.refusals and not asked.tried:
         return ForbiddenError(asked.refusals[0].reason, asked.refusals[0].hint)
+    key = f'[forward.targets."{url.host}"]'
+    return _of_the_time(error, url, key) or _of_the_connection(error, url, key) or _of_the_answer(error, url)
+
+
+def _of_the_time(error: Exception, url: ForwardUrl, key: str) -> HttpError | None:
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        detail = f"{url.authority} cannot be reached: no answer."
+        return GatewayTimeoutError(detail, f"{key} connect-timeout is the limit.")
+    if isinstance(error, TimeoutError):
+        detail = f"{url.authority} did not answer in time."
+        return GatewayTimeoutError(detail, f"{key} stall-timeout is the limit.")
+    return None
+
+
+def _of_the_connection(error: Exception, url: ForwardUrl, key: str) -> HttpError | None:
     match error:
-        case aiohttp.ConnectionTimeoutError():
-            return GatewayTimeoutError(
-                f"{where} cannot be reached: no answer.", f"{key} connect-timeout is the limit."
-            )
-        case TimeoutError():
-            return GatewayTimeoutError(
-                f"{where} did not answer in time.", f"{key} stall-timeout is the limit."
-            )
         case aiohttp.ClientConnectorCertificateError():
             return BadGatewayError(
-                f"The certificate of {where} is not trusted: {error.certificate_error}.",
+                f"The certificate of {url.authority} is not trusted: {error.certificate_error}.",
                 f"{key} ca names a CA to trust, verify = false trusts anything.",
             )
         case aiohttp.ClientConnectorDNSError():
             return BadGatewayError(f"The name {url.host} cannot be resolved.", "Is it spelled right?")
-        case aiohttp.ClientConnectorError() | aiohttp.ClientProxyConnectionError():
-            return BadGatewayError(f"{where} cannot be reached: {_reason(error.os_error)}.")
-        case aiohttp.ServerDisconnectedError():
-            return BadGatewayError(f"{where} closed the connection without an answer.")
-        case HttpProcessingError():
-            return BadGatewayError(f"{where} answered what is not HTTP: {_first_line(error.message)}.")
+        case aiohttp.ClientConnectorError():
+            return BadGatewayError(f"{url.authority} cannot be reached: {_reason(error.os_error)}.")
         case aiohttp.ClientOSError():
-            return BadGatewayError(f"The connection to {where} broke: {_reason(error)}.")
+            return BadGatewayError(f"The connection to {url.authority} broke: {_reason(error)}.")
+        case aiohttp.ServerDisconnectedError():
+            return BadGatewayError(f"{url.authority} closed the connection without an answer.")
         case _:
-            return BadGatewayError(f"The request to {where} failed: {_first_line(str(error))}.")
+            return None
+
+
+def _of_the_answer(error: Exception, url: ForwardUrl) -> HttpError:
+    message = error.message if isinstance(error, HttpProcessingError) else str(error)
+    if message.startswith("Got more than"):  # the parser's words for LineTooLong, followed by the line
+        return BadGatewayError(
+            f"{url.authority} answered with a header field or status line that is too long."
+        )
+    if isinstance(error, HttpProcessingError):
+        return BadGatewayError(f"{url.authority} answered what is not HTTP: {_first_line(message)}.")
+    return BadGatewayError(f"The request to {url.authority} failed: {_first_line(message)}.")
 
 
 def _reason(error: OSError) -> str:

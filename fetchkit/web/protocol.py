@@ -10,8 +10,9 @@ import logging
 import re
 from contextlib import suppress
 
-from aiohttp import web
+from aiohttp import web, web_protocol
 from aiohttp.abc import AbstractAccessLogger
+from aiohttp.http import RawRequestMessage
 from aiohttp.http_exceptions import BadHttpMethod, HttpProcessingError, LineTooLong
 
 from fetchkit.errors import (
@@ -85,6 +86,20 @@ class _Connection(web.RequestHandler):
     plan: HeaderPlan
     events: Events
     peer_finished: asyncio.Event | None
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes; where they break the framing of a body that is being read, its reader must know.
+
+        aiohttp queues the parser's error behind the request that waits for that very body.
+        """
+        super().data_received(data)
+        if self._messages and self._current_request is not None:
+            message, _ = self._messages[-1]
+            content = self._current_request.content
+            if not isinstance(message, RawRequestMessage) and not content.is_eof():
+                self._messages.pop()
+                content.set_exception(web_protocol.RequestPayloadError("the framing of the body is broken"))
+                self.close()
 
     def handle_error(
         self,
