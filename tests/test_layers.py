@@ -20,7 +20,7 @@ LAYERS = (
     {"web"},
     FEATURES,
     {"app"},
-    {"server"},
+    {"server", "demo"},
     {"banner"},
     {"cli"},
     {"__main__", "__init__"},
@@ -34,6 +34,7 @@ PURE = {
     "files.listing",
     "files.representation",
     "files.rules",
+    "forward.cache.rules",
     "forward.cookies",
     "forward.headers",
     "forward.redirects",
@@ -45,6 +46,7 @@ IMPURE = {"asyncio", "socket", "ssl", "subprocess", "threading", "selectors", "p
 # Only these know aiohttp.web.
 MEETS_HTTP = {
     "app",
+    "demo",
     "server",
     "isolation.hook",
     "files.routes",

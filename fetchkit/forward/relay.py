@@ -17,7 +17,7 @@ import struct
 import aiohttp
 from aiohttp import HttpVersion10, web
 
-from fetchkit.forward.cached import StoredResponse
+from fetchkit.forward.cache.hop import StoredResponse
 from fetchkit.forward.exchange import UpstreamResponse
 from fetchkit.web.prebuilt import PrebuiltResponse
 

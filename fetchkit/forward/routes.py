@@ -12,7 +12,7 @@ from multidict import CIMultiDict
 from fetchkit.errors import BadGatewayError, ConfigError, ForbiddenError, HttpError, LoopError
 from fetchkit.events import Events, Hop, HopFailed
 from fetchkit.forward.bodies import MAX_KEPT, RequestBody
-from fetchkit.forward.cached import StoredResponse, cached_exchanging
+from fetchkit.forward.cache.hop import StoredResponse, cached_exchanging
 from fetchkit.forward.cookiejar import KeptCookies, PagePlace
 from fetchkit.forward.exchange import Exchange, UpstreamResponse, exchanging
 from fetchkit.forward.headers import (
@@ -41,7 +41,7 @@ from fetchkit.web.tokens import without_token
 from fetchkit.web.upgrades import asks_for_websocket
 
 if TYPE_CHECKING:
-    from fetchkit.forward.cache import DiskCache
+    from fetchkit.forward.cache.lookup import DiskCache
 
 __all__ = ["setup"]
 
@@ -100,7 +100,7 @@ def _cache(folder: Path | None) -> "DiskCache | None":
     if folder is None:
         return None
     try:
-        from fetchkit.forward.cache import DiskCache  # noqa: PLC0415  an extra
+        from fetchkit.forward.cache.lookup import DiskCache  # noqa: PLC0415  an extra
     except ImportError as error:
         raise ConfigError("--forward-cache needs an extra: pip install 'fetchkit[cache]'.") from error
     return DiskCache(folder)

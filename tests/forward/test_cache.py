@@ -18,8 +18,8 @@ import pytest
 from multidict import CIMultiDict
 
 from fetchkit.errors import ConfigError, GatewayTimeoutError, RangeNotSatisfiableError
-from fetchkit.forward import disk, store
-from fetchkit.forward.cache import Bypass, DiskCache, Hit, Miss, Revalidate, Writer
+from fetchkit.forward.cache import disk, store
+from fetchkit.forward.cache.lookup import Bypass, DiskCache, Hit, Miss, Revalidate, Writer
 from fetchkit.http.dates import format_http_date
 
 URL = "https://assets.example/game.data?v=1"
@@ -1245,8 +1245,8 @@ CRASH = """
 import asyncio, os, sys
 from pathlib import Path
 from multidict import CIMultiDict
-from fetchkit.forward import disk
-from fetchkit.forward.cache import DiskCache
+from fetchkit.forward.cache import disk
+from fetchkit.forward.cache.lookup import DiskCache
 
 cache = DiskCache(Path(sys.argv[1]))
 found = cache.look_up("GET", "https://x.example/", CIMultiDict())

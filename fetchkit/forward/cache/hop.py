@@ -11,7 +11,7 @@ from fetchkit.forward.servers import Server, Upstream
 from fetchkit.forward.settings import Cookies
 
 if TYPE_CHECKING:
-    from fetchkit.forward.cache import DiskCache, Hit
+    from fetchkit.forward.cache.lookup import DiskCache, Hit
 
 __all__ = ["StoredResponse", "cached_exchanging"]
 
@@ -59,7 +59,7 @@ class cached_exchanging:  # noqa: N801  used as `async with cached_exchanging(â€
     _hit: "Hit | None" = field(default=None, init=False)
 
     async def __aenter__(self) -> UpstreamResponse | StoredResponse:
-        from fetchkit.forward.cache import Hit, Miss, Revalidate  # noqa: PLC0415  an extra
+        from fetchkit.forward.cache.lookup import Hit, Miss, Revalidate  # noqa: PLC0415  an extra
 
         exchange, target = self.exchange, self.server.target
         url = str(exchange.url)

@@ -15,7 +15,7 @@ Writer: write(piece) beside the page ─> commit() when upstream's body ended we
 
 Every answer is also told to `invalidate`, which acts where the method was unsafe.
 
-`freshness` decides what is right, `store` keeps it; here are methods, ranges and conditions:
+`rules` decides what is right, `store` keeps it; here are methods, ranges and conditions:
 
 - A HEAD is answered from a stored GET, and passes upstream where there is none: nothing of it is stored.
 - A range is cut from a complete, fresh response. On a miss it passes upstream, and its 206 is not stored: to
@@ -38,8 +38,8 @@ from attrs import field, frozen, mutable
 from multidict import CIMultiDict
 
 from fetchkit.errors import GatewayTimeoutError, RangeNotSatisfiableError
-from fetchkit.forward.freshness import Headers, Record, Request, admit, choose, directives, freshened
-from fetchkit.forward.store import MAX_ENTRY, MAX_SIZE, Store, Writer
+from fetchkit.forward.cache.rules import Headers, Record, Request, admit, choose, directives, freshened
+from fetchkit.forward.cache.store import MAX_ENTRY, MAX_SIZE, Store, Writer
 from fetchkit.http.conditional import Outcome, Validators, evaluate, if_range_holds
 from fetchkit.http.dates import parse_http_date
 from fetchkit.http.ranges import ByteRange, parse_ranges, unsatisfied_content_range

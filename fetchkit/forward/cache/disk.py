@@ -15,7 +15,7 @@ from typing import Final
 
 from attrs import asdict
 
-from fetchkit.forward.freshness import Record
+from fetchkit.forward.cache.rules import Record
 
 if sys.platform != "win32":
     import fcntl

@@ -39,8 +39,8 @@ from typing import Final
 from attrs import evolve, field, frozen, mutable
 
 from fetchkit.errors import ConfigError
-from fetchkit.forward import disk
-from fetchkit.forward.freshness import Record
+from fetchkit.forward.cache import disk
+from fetchkit.forward.cache.rules import Record
 
 __all__ = ["MAX_ENTRY", "MAX_SIZE", "Store", "Writer"]
 
