@@ -247,7 +247,9 @@ class _Forwarder:
             dated=hdrs.DATE in response.headers,
         )
         await relay.relay(request)
-        relay.note = ", ".join(filter(None, [f"{hops} redirects" if hops else "", relay.failure]))
+        followed = f"{hops} redirect{'s' * (hops > 1)}" if hops else ""
+        stored = "from the cache" if isinstance(response, StoredResponse) else ""
+        relay.note = ", ".join(filter(None, [followed, stored, relay.failure]))
         return relay
 
     def _location(self, url: ForwardUrl, location: str, route: FixedRoute | None) -> str:
