@@ -68,7 +68,8 @@ def forwards(config: Config) -> bool:
     if config.no_forward:
         return False
     named = config.allow_target or config.allow_net or config.forward_routes or config.token is not None
-    return bool(named) or all(Host(bare_name(host)).is_loopback_name for host in config.host)
+    on_loopback = not config.lan and all(Host(bare_name(host)).is_loopback_name for host in config.host)
+    return bool(named) or on_loopback
 
 
 def own_names(config: Config) -> list[str]:

@@ -5,7 +5,7 @@ import contextlib
 import gc
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any, TypeVar, get_origin
 
@@ -28,7 +28,7 @@ def main(arguments: list[str] | None = None) -> None:
     except click.UsageError as error:
         command = error.ctx.command_path if error.ctx is not None else "fetchkit"
         sentence = " ".join(error.format_message().split()).rstrip(".")
-        click.echo(f"fetchkit: {sentence}: `{command} --help` lists what there is.", err=True)
+        click.echo(f"fetchkit: {sentence}; `{command} --help` lists what there is.", err=True)
         sys.exit(2)
     except click.exceptions.Abort:
         sys.exit(1)
@@ -78,7 +78,7 @@ def _serve(directory: Path | None, **flags: Any) -> None:
         raise ConfigError(
             "--token takes the next word as its TEXT: write --token=TEXT, or put DIR before it."
         )
-    _run(_config(flags, directory))
+    _run(_serve_until_signal(_config(flags, directory)))
 
 
 @_commands.command("demo")
@@ -87,7 +87,7 @@ def _demo(**flags: Any) -> None:
     """Serve the demo site, which shows every feature in the browser."""
     from fetchkit.assets import static_dir  # noqa: PLC0415  the other commands need no assets
 
-    _run(_config(flags, static_dir() / "demo"))
+    _run(_demo_until_signal(_config(flags, static_dir() / "demo")))
 
 
 @_commands.command("config")
@@ -111,7 +111,7 @@ def _config(flags: dict[str, Any], directory: Path | None) -> Config:
     return load(given, config_file=config_file).config
 
 
-def _run(config: Config) -> None:
+def _run(serving: Coroutine[Any, Any, None]) -> None:
     """Serve until a signal; uvloop where it exists."""
     runner: Callable[[Any], None] = asyncio.run
     with contextlib.suppress(ImportError):
@@ -119,7 +119,14 @@ def _run(config: Config) -> None:
 
         runner = uvloop.run
     with contextlib.suppress(KeyboardInterrupt):
-        runner(_serve_until_signal(config))
+        runner(serving)
+
+
+async def _demo_until_signal(config: Config) -> None:
+    from fetchkit.demo import with_helper  # noqa: PLC0415  `--help` starts without aiohttp
+
+    async with with_helper(config) as effective:
+        await _serve_until_signal(effective)
 
 
 async def _serve_until_signal(config: Config) -> None:

@@ -7,12 +7,12 @@ owed here: interim answers are passed over, a connection that the server has clo
 tried again on another where that is safe, and HEAD has no body.
 
 The names used below the session (`TCPConnector.connect`, `ResponseHandler.set_response_params`,
-`.start_timeout`, `.read`, `.closed`) are not in aiohttp's documentation; `tests/wire` holds them.
+`.read`, `.closed`) are not in aiohttp's documentation; `tests/wire` holds them.
 """
 
 import asyncio
-import contextlib
 from collections.abc import AsyncIterator
+from functools import partial
 from typing import Final, Protocol
 
 import aiohttp
@@ -28,6 +28,7 @@ from fetchkit.errors import BadRequestError
 from fetchkit.forward.failures import failure
 from fetchkit.forward.rules import ForwardUrl
 from fetchkit.forward.servers import Server, Upstream
+from fetchkit.forward.watchdog import Watchdog
 from fetchkit.net.dial import Asked
 
 __all__ = ["Exchange", "Tee", "UpstreamResponse", "exchanging"]
@@ -93,7 +94,22 @@ class UpstreamResponse:
     headers: CIMultiDictProxy[str]
     content: StreamReader
     _lost: "asyncio.Future[None] | None"
+    _watchdog: Watchdog | None = None
     tee: Tee | None = None
+
+    async def next_piece(self) -> bytes:
+        """What came since the last call, waiting for something; empty at the end.
+
+        Raises:
+            aiohttp.ClientError, TimeoutError, OSError: the body is broken.
+        """
+        if self._watchdog is None:
+            return await self.content.readany()
+        self._watchdog.begin()
+        try:
+            return await self.content.readany()
+        finally:
+            self._watchdog.end()
 
     @property
     def length(self) -> int | None:
@@ -127,6 +143,7 @@ class exchanging:  # noqa: N801  used as `async with exchanging(…) as response
     exchange: Exchange
     _connection: Connection | None = field(default=None, init=False)
     _writing: "asyncio.Task[None] | None" = field(default=None, init=False)
+    _watchdog: Watchdog | None = field(default=None, init=False)
     _broken_upload: bool = field(default=False, init=False)
     _content: StreamReader | None = field(default=None, init=False)
     _lost: "asyncio.Future[None] | None" = field(default=None, init=False)
@@ -159,6 +176,8 @@ class exchanging:  # noqa: N801  used as `async with exchanging(…) as response
             raise
 
     async def __aexit__(self, *_: object) -> None:
+        if self._watchdog is not None:
+            self._watchdog.stop()
         if self._lost is not None:
             self._lost.remove_done_callback(self._break)
         if self._writing is not None and not self._writing.done():
@@ -172,6 +191,8 @@ class exchanging:  # noqa: N801  used as `async with exchanging(…) as response
         return asked.tried == 0 and self.exchange.body is None and self.exchange.method in _IDEMPOTENT
 
     def _give_up(self) -> None:
+        if self._watchdog is not None:
+            self._watchdog.stop()
         if self._writing is not None:
             self._writing.cancel()
         if self._connection is not None:
@@ -179,39 +200,32 @@ class exchanging:  # noqa: N801  used as `async with exchanging(…) as response
             self._connection = None
 
     async def _try(self, asked: Asked) -> UpstreamResponse:
-        server = self.server
         self._connection = await self._connect(asked)
         protocol = self._connection.protocol
         # A kept connection that has said something meanwhile: the next answer on it would be another's.
         if protocol is None or protocol.transport is None or protocol.should_close:
             raise _StaleConnectionError
-        protocol.set_response_params(
-            skip_payload=self.exchange.method == "HEAD",
-            read_until_eof=True,
-            auto_decompress=False,
-            read_timeout=server.stall,
-            max_line_size=MAX_FIELD,
-            max_field_size=MAX_FIELD,
-            max_headers=MAX_FIELDS,
-        )
+        _prepare(protocol, self.exchange.method)
         lost = _watched(protocol)
-        # `read_timeout` begins anew with each byte: a head that dribbles in has a limit of its own,
-        # which begins when the request is sent.
-        async with asyncio.timeout(None) as limit:
-            if self.exchange.body is None:
-                protocol.transport.write(_head(self.exchange, server))
-                _start(protocol, limit, server.stall)
-            else:
-                self._writing = asyncio.ensure_future(self._write(protocol, self.exchange.body, limit))
-            while True:
-                message, content = await protocol.read()
-                if message.code >= 200 or message.code == 101:  # noqa: PLR2004  1xx are interim answers
-                    break
+        watchdog = self._watchdog = Watchdog(self.server.stall, partial(_bite_head, protocol))
+        if self.exchange.body is None:
+            protocol.transport.write(_head(self.exchange, self.server))
+            watchdog.begin()
+        else:
+            self._writing = asyncio.ensure_future(self._write(protocol, self.exchange.body))
+        while True:
+            message, content = await protocol.read()
+            if message.code >= 200 or message.code == 101:  # noqa: PLR2004  1xx are interim answers
+                break
+        watchdog.stop()
         _judge_framing(message.headers)
-        if lost is not None and not content.is_eof():
+        if content.is_eof():
+            return UpstreamResponse(message.code, message.reason, message.headers, content, lost)
+        watchdog = self._watchdog = Watchdog(self.server.stall, partial(_bite_body, content))
+        if lost is not None:
             self._content, self._lost = content, lost
             lost.add_done_callback(self._break)
-        return UpstreamResponse(message.code, message.reason, message.headers, content, lost)
+        return UpstreamResponse(message.code, message.reason, message.headers, content, lost, watchdog)
 
     def _break(self, _: object) -> None:
         """The connection is gone: break a body whose framing the parser refused; aiohttp lets it wait."""
@@ -225,9 +239,7 @@ class exchanging:  # noqa: N801  used as `async with exchanging(…) as response
         except TimeoutError as error:
             raise aiohttp.ConnectionTimeoutError(asked.host) from error
 
-    async def _write(
-        self, protocol: ResponseHandler, body: AsyncIterator[bytes], limit: asyncio.Timeout
-    ) -> None:
+    async def _write(self, protocol: ResponseHandler, body: AsyncIterator[bytes]) -> None:
         """Send head and body; where either side breaks, the other must not take it for whole."""
         writer = StreamWriter(protocol, asyncio.get_running_loop())
         try:
@@ -244,7 +256,31 @@ class exchanging:  # noqa: N801  used as `async with exchanging(…) as response
             if not isinstance(error, Exception):
                 raise
         else:
-            _start(protocol, limit, self.server.stall)
+            if self._watchdog is not None and self._content is None:  # now the answer must come
+                self._watchdog.begin()
+
+
+def _prepare(protocol: ResponseHandler, method: str) -> None:
+    """Give the connection a parser; the one that it has will do, unless a HEAD's was the last."""
+    if getattr(protocol, "fetchkit_parses", False) and method != "HEAD":
+        return
+    protocol.set_response_params(
+        skip_payload=method == "HEAD",
+        read_until_eof=True,
+        auto_decompress=False,
+        max_line_size=MAX_FIELD,
+        max_field_size=MAX_FIELD,
+        max_headers=MAX_FIELDS,
+    )
+    protocol.fetchkit_parses = method != "HEAD"  # type: ignore[attr-defined]
+
+
+def _bite_head(protocol: ResponseHandler) -> None:
+    protocol.set_exception(aiohttp.SocketTimeoutError("no answer"))
+
+
+def _bite_body(content: StreamReader) -> None:
+    content.set_exception(aiohttp.SocketTimeoutError("no more of the body"))
 
 
 def _judge_framing(headers: CIMultiDictProxy[str]) -> None:
@@ -254,20 +290,12 @@ def _judge_framing(headers: CIMultiDictProxy[str]) -> None:
         raise HttpProcessingError(message=f"its Transfer-Encoding is {', '.join(codings)!a:.100}")
 
 
-def _start(protocol: ResponseHandler, limit: asyncio.Timeout, stall: float) -> None:
-    """The request is sent: now the answer must come."""
-    protocol.start_timeout()
-    with contextlib.suppress(RuntimeError):  # the answer came before the end of the request
-        limit.reschedule(asyncio.get_running_loop().time() + stall)
-
-
 def _watched(protocol: ResponseHandler) -> "asyncio.Future[None] | None":
     """What tells how the connection ends; asked for before that, or it cannot be known."""
     lost = protocol.closed
     if lost is not None and not getattr(protocol, "fetchkit_watched", False):
         lost.add_done_callback(lambda future: future.exception())  # retrieved, so never logged
-        with contextlib.suppress(AttributeError):
-            protocol.fetchkit_watched = True  # type: ignore[attr-defined]
+        protocol.fetchkit_watched = True  # type: ignore[attr-defined]
     return lost
 
 

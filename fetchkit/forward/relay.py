@@ -137,7 +137,7 @@ class RelayResponse(PrebuiltResponse):
             BodyBrokenError: there will be no end.
         """
         try:
-            piece = await upstream.content.readany()
+            piece = await upstream.next_piece()
         except TimeoutError as error:
             raise BodyBrokenError("upstream sent nothing for too long") from error
         except (aiohttp.ClientError, OSError) as error:

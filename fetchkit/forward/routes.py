@@ -182,8 +182,10 @@ class _Forwarder:
         for hops in range(MAX_REDIRECTS + 1):
             server = self.upstream.server(url)
             target = server.target
-            sent = headers.copy()
-            sent.update(target.headers)
+            sent = headers
+            if target.headers or target.cookies is not Cookies.OFF:
+                sent = headers.copy()
+                sent.update(target.headers)
             if target.cookies is not Cookies.OFF:
                 self.cookies.add(sent, url, target, request.headers.get(hdrs.COOKIE))
             pieces, length = (body.pieces(), body.length) if body is not None else (None, None)

@@ -85,10 +85,11 @@ class Upstream:
 
     @property
     def session(self) -> aiohttp.ClientSession:
-        """A session over the same pool, for WebSockets."""
+        """A session for WebSockets, with a pool of its own: it gives connections another parser."""
         if self._session is None:
             self._session = aiohttp.ClientSession(
-                connector=self.connector, cookie_jar=aiohttp.DummyCookieJar(), connector_owner=False
+                connector=aiohttp.TCPConnector(limit=0, socket_factory=self.dialer.socket_factory),
+                cookie_jar=aiohttp.DummyCookieJar(),
             )
         return self._session
 

@@ -23,6 +23,8 @@ def carries_token(request: web.Request, expected: str) -> bool:
 
 def without_token(target: str) -> str:
     """A request target with the token taken out of its query, all else untouched."""
+    if PARAMETER not in target:
+        return target
     path, question, query = target.partition("?")
     kept = [item for item in query.split("&") if item.partition("=")[0] != PARAMETER]
     return path + (question + "&".join(kept) if "".join(kept) else "")
