@@ -21,6 +21,7 @@ __all__ = ["build_app", "forwards", "own_names"]
 
 # Readable cross-origin beside the safelisted ones: what lazy files, ranges and progress need.
 EXPOSED = ("Accept-Ranges", "Content-Encoding", "Content-Length", "Content-Range", "Date", "ETag", "Server")
+_FORWARD_HINT = "Other machines can reach this server: --token, --allow-target or --allow-net turns it on."
 # Chromium keeps a preflight's answer for two hours at most.
 PREFLIGHT_SECONDS = 7200
 
@@ -54,6 +55,9 @@ def build_app(config: Config) -> web.Application:
     serve_file = files.setup(
         app, config.directory, dotfiles=config.dotfiles, spa=config.spa, cors=_cors(config)
     )
+    if not forwards(config):
+        hint = "Leave out --no-forward." if config.no_forward else _FORWARD_HINT
+        forward.refuse(app, prefix=routes.forward, plain=serve_file, hint=hint)
     sockets.setup(
         app, exact=("/", routes.posix, routes.echo), below=(routes.tcp, routes.udp), plain=serve_file
     )

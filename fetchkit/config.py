@@ -257,6 +257,9 @@ class Config:
     def __attrs_post_init__(self) -> None:
         if self.verbose and self.quiet:
             raise ConfigError("--verbose and --quiet exclude each other: leave one out.")
+        for prefix in (parse_route(value, "--forward").prefix for value in self.forward_routes):
+            if any(prefix == own or prefix.startswith(f"{own}/") for own in attrs.astuple(self.routes)):
+                raise ConfigError(f"--forward {prefix} is a route of fetchkit's own: choose another prefix.")
         if self.lan and self.host:
             raise ConfigError("--lan listens on every address: leave --host out, or use --tls with it.")
 

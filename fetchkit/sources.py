@@ -91,7 +91,7 @@ def as_toml(effective: Effective) -> str:
         value = getattr(effective.config, name)
         if attrs.has(type(value)):
             tables.append(f"\n[{file_key(name)}]  # {source}")
-            fields = attrs.asdict(value, recurse=False).items()
+            fields = _public(value).items()
             tables.extend(f"{file_key(key)} = {_toml(item)}" for key, item in fields if item is not None)
         elif value is None:
             lines.append((f"# {file_key(name)} is not set", source))
@@ -246,7 +246,7 @@ def _make_converter() -> cattrs.Converter:
 
 def _table(kind: type, converter: cattrs.Converter) -> Any:
     """Keys of a table are the fields of its class, with hyphens."""
-    names: dict[str, Any] = {a.name: override(rename=file_key(a.name)) for a in attrs.fields(kind)}
+    names: dict[str, Any] = {a.name: override(rename=file_key(a.name)) for a in attrs.fields(kind) if a.init}
     return make_dict_structure_fn(kind, converter, _cattrs_forbid_extra_keys=True, **names)
 
 
@@ -275,13 +275,18 @@ def _toml(value: Any) -> str:
     if isinstance(value, tuple):
         return f"[{', '.join(map(_toml, value))}]"
     if attrs.has(type(value)):
-        value = {file_key(name): item for name, item in attrs.asdict(value, recurse=False).items()}
+        value = {file_key(name): item for name, item in _public(value).items()}
     if isinstance(value, Mapping):
         pairs = (f"{_key(key)} = {_toml(item)}" for key, item in value.items() if item is not None)
         return f"{{{', '.join(pairs)}}}"
     if isinstance(value, Path | Enum):
         value = os.fsencode(str(value)).decode("utf-8", "replace")
     return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")
+
+
+def _public(value: Any) -> dict[str, Any]:
+    """The fields that people may set."""
+    return {a.name: getattr(value, a.name) for a in attrs.fields(type(value)) if a.init}
 
 
 def _key(name: str) -> str:

@@ -8,10 +8,12 @@ from typing import TYPE_CHECKING
 from fetchkit.lazy import loader
 
 if TYPE_CHECKING:
-    from fetchkit.forward.routes import setup
+    from fetchkit.forward.routes import refuse, setup
     from fetchkit.forward.settings import Cookies, Encoding, Forward, Redirects, Target
 
-__all__ = ["Cookies", "Encoding", "Forward", "Redirects", "Target", "setup"]
+__all__ = ["Cookies", "Encoding", "Forward", "Redirects", "Target", "refuse", "setup"]
 
 # The settings need no client; aiohttp comes with the routes.
-__getattr__ = loader(__name__, {name: "routes" if name == "setup" else "settings" for name in __all__})
+__getattr__ = loader(
+    __name__, {name: "routes" if name in ("refuse", "setup") else "settings" for name in __all__}
+)

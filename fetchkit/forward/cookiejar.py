@@ -1,6 +1,7 @@
 """Cookies of targets that opted in: kept here (`jar`), or handed to the page (`rewrite`)."""
 
 from collections import defaultdict
+from collections.abc import Sequence
 from typing import Final
 
 import aiohttp
@@ -12,8 +13,9 @@ from fetchkit.forward.cookies import pick_cookies, rewrite_set_cookie
 from fetchkit.forward.rules import ForwardUrl
 from fetchkit.forward.servers import address
 from fetchkit.forward.settings import Cookies, Target
+from fetchkit.http.dates import parse_http_date
 
-__all__ = ["KeptCookies", "PagePlace"]
+__all__ = ["KeptCookies", "PagePlace", "with_new"]
 
 # Browsers keep 180 cookies of a site (Chromium, kDomainMaxCookies).
 MAX_NAMES: Final = 180
@@ -64,7 +66,7 @@ class KeptCookies:
         if not lines:
             return []
         if target.cookies is Cookies.JAR:
-            self.jar.update_cookies_from_headers(lines, address(url))
+            self.jar.update_cookies_from_headers([_ended(line) for line in lines], address(url))
             return []
         names, rewritten = self._names[str(url.origin)], []
         for line in lines:
@@ -83,5 +85,22 @@ class KeptCookies:
     def jar(self) -> aiohttp.CookieJar:
         """The jar, made on the first use inside the running loop; `unsafe` takes cookies of addresses too."""
         if self._jar is None:
-            self._jar = aiohttp.CookieJar(unsafe=True)
+            self._jar = aiohttp.CookieJar(unsafe=True, quote_cookie=False)
         return self._jar
+
+
+def with_new(page: str | None, set_cookies: Sequence[str]) -> str | None:
+    """The page's field Cookie as its browser would send it once it has these cookies; the new ones win."""
+    fresh = [line.partition(";")[0] for line in set_cookies]
+    names = {pair.partition("=")[0].strip() for pair in fresh}
+    kept = [p for p in (page or "").split("; ") if p and p.partition("=")[0].strip() not in names]
+    return "; ".join([*kept, *fresh]) or None
+
+
+def _ended(line: str) -> str:
+    """A cookie that expires at the epoch, said otherwise: aiohttp's jar takes a time of 0 for none."""
+    for attribute in line.split(";")[1:]:
+        name, _, value = attribute.partition("=")
+        if name.strip().lower() == "expires" and parse_http_date(value.strip()) == 0:
+            return f"{line}; Max-Age=0"
+    return line

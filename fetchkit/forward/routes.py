@@ -9,11 +9,19 @@ from aiohttp import hdrs, web
 from attrs import field, frozen
 from multidict import CIMultiDict
 
-from fetchkit.errors import BadGatewayError, ConfigError, ForbiddenError, HttpError, LoopError
+from fetchkit.errors import (
+    BadGatewayError,
+    ConfigError,
+    ForbiddenError,
+    HttpError,
+    LoopError,
+    MethodNotAllowedError,
+    NotFoundError,
+)
 from fetchkit.events import Events, Hop, HopFailed
 from fetchkit.forward.bodies import MAX_KEPT, RequestBody
 from fetchkit.forward.cache.hop import StoredResponse, cached_exchanging
-from fetchkit.forward.cookiejar import KeptCookies, PagePlace
+from fetchkit.forward.cookiejar import KeptCookies, PagePlace, with_new
 from fetchkit.forward.exchange import Exchange, UpstreamResponse, exchanging
 from fetchkit.forward.headers import (
     exposed_names,
@@ -43,11 +51,12 @@ from fetchkit.web.upgrades import asks_for_websocket
 if TYPE_CHECKING:
     from fetchkit.forward.cache.lookup import DiskCache
 
-__all__ = ["setup"]
+__all__ = ["refuse", "setup"]
 
 # Chromium keeps a preflight's answer for two hours at most.
 PREFLIGHT_SECONDS = 7200
 # The page's own way to ask for redirects (`manual`); headers.request_headers keeps it from upstream.
+PROXY_AUTHENTICATION = 407
 REDIRECT_FIELD = "X-Fetchkit-Redirect"
 
 
@@ -96,6 +105,19 @@ def setup(
     app.on_cleanup.append(close)
 
 
+def refuse(app: web.Application, *, prefix: str, plain: Handler, hint: str) -> None:
+    """Where the forward is off, say so to who asks for it; files of that name are served."""
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        try:
+            return await plain(request)
+        except (NotFoundError, MethodNotAllowedError) as error:
+            raise NotFoundError("The forward is off.", hint) from error
+
+    for path in (prefix, prefix + "/{target:.*}"):
+        app.router.add_route("*", path, answering(answer), expect_handler=ignore_expect)
+
+
 def _cache(folder: Path | None) -> "DiskCache | None":
     if folder is None:
         return None
@@ -133,7 +155,9 @@ class _Forwarder:
             try:
                 self._judge(request)
                 if asks_for_websocket(request):
-                    return await relay_websocket(request, url, self.upstream, self._first_headers(request))
+                    return await relay_websocket(
+                        request, url, self.upstream, self._handshake_headers(request, url)
+                    )
                 return await self._follow(request, url, route)
             except HttpError as error:
                 self.events.emit(HopFailed(request.method, str(url), error.detail, error.hint))
@@ -144,6 +168,8 @@ class _Forwarder:
     def _url(self, request: web.Request, route: FixedRoute | None) -> ForwardUrl:
         target = without_token(request.raw_path)
         if route is not None:
+            if not target.startswith(route.prefix):  # the router decodes escapes, the prefix has none
+                raise NotFoundError(f"Nothing is at {request.path}.")
             return route.url(target.removeprefix(route.prefix))
         rest = target.removeprefix(self.prefix)
         return parse_url(rest[1:]) if rest.startswith("/") else parse_query(rest.removeprefix("?"))
@@ -172,6 +198,11 @@ class _Forwarder:
         identity = self.settings.encoding is Encoding.IDENTITY
         return request_headers(request.headers, encoding_identity=identity, via=self.via)
 
+    def _handshake_headers(self, request: web.Request, url: ForwardUrl) -> CIMultiDict[str]:
+        headers = self._first_headers(request)
+        self.cookies.add(headers, url, self.upstream.server(url).target, request.headers.get(hdrs.COOKIE))
+        return headers
+
     async def _follow(
         self, request: web.Request, asked: ForwardUrl, route: FixedRoute | None
     ) -> web.StreamResponse:
@@ -179,6 +210,7 @@ class _Forwarder:
         manual = self._leaves_redirects(request)
         body = RequestBody(request.content, request.content_length) if request.body_exists else None
         method, url, headers = request.method, asked, self._first_headers(request)
+        page_cookies, set_cookies = request.headers.get(hdrs.COOKIE), list[str]()
         for hops in range(MAX_REDIRECTS + 1):
             server = self.upstream.server(url)
             target = server.target
@@ -187,10 +219,14 @@ class _Forwarder:
                 sent = headers.copy()
                 sent.update(target.headers)
             if target.cookies is not Cookies.OFF:
-                self.cookies.add(sent, url, target, request.headers.get(hdrs.COOKIE))
+                self.cookies.add(sent, url, target, page_cookies)
             pieces, length = (body.pieces(), body.length) if body is not None else (None, None)
             exchange = Exchange(method, url, sent, pieces, length)
             async with self._hop(server, exchange) as response:
+                if response.status == PROXY_AUTHENTICATION and server.proxy is not None:
+                    raise BadGatewayError(
+                        "The upstream proxy asks for a login.", "Put it into the proxy's URL."
+                    )
                 if Hop in self.events.heard:
                     self.events.emit(Hop(method, str(url), response.status))
                 redirect = (
@@ -198,7 +234,9 @@ class _Forwarder:
                     if manual
                     else next_hop(method, url, response.status, response.headers.get(hdrs.LOCATION))
                 )
-                set_cookies = self._set_cookies(request, response, url, target, route)
+                if target.cookies is not Cookies.OFF:
+                    new = self._set_cookies(request, response, url, target, route)
+                    page_cookies, set_cookies = with_new(page_cookies, new), [*set_cookies, *new]
                 if redirect is None:
                     return await self._relay(request, response, asked, url, route, set_cookies, hops)
             body = _body_for(redirect, body)
@@ -275,8 +313,6 @@ class _Forwarder:
         route: FixedRoute | None,
     ) -> list[str]:
         """Keep the cookies of an answer, or put them below the page's path for the target."""
-        if target.cookies is Cookies.OFF:
-            return []
         own = route is not None and route.base.origin == url.origin
         page_path = route.prefix if route is not None and own else f"{self.prefix}/{url.origin}"
         base_path = route.base.target if route is not None and own else "/"

@@ -2,18 +2,19 @@
 
 import asyncio
 import ssl
+from collections.abc import Mapping
 from typing import Final
 from urllib.request import getproxies_environment, proxy_bypass
 
 import aiohttp
-from aiohttp import BasicAuth, ClientRequest
+from aiohttp import ClientRequest, encode_basic_auth, hdrs
 from attrs import field, frozen, mutable
 from yarl import URL
 
-from fetchkit.errors import ConfigError, ForbiddenError
+from fetchkit.errors import BadGatewayError, ConfigError, ForbiddenError
 from fetchkit.forward.places import Places
 from fetchkit.forward.rules import ForwardUrl
-from fetchkit.forward.settings import Forward, Target
+from fetchkit.forward.settings import Forward, Target, parse_proxy
 from fetchkit.net.dial import Dialer
 from fetchkit.net.hosts import Host
 
@@ -39,6 +40,7 @@ class Server:
         through: the scheme and authority that the target begins with towards a proxy (RFC 9112,
             section 3.2.2), else empty.
         proxy_line: the field that tells the proxy who we are, else empty.
+        proxy_headers: the same, for a tunnel.
     """
 
     authority: str
@@ -51,6 +53,7 @@ class Server:
     connecting: ClientRequest
     through: str
     proxy_line: str
+    proxy_headers: Mapping[str, str] | None
 
 
 @mutable(eq=False)
@@ -90,6 +93,11 @@ class Upstream:
             self._session = aiohttp.ClientSession(
                 connector=aiohttp.TCPConnector(limit=0, socket_factory=self.dialer.socket_factory),
                 cookie_jar=aiohttp.DummyCookieJar(),
+                timeout=aiohttp.ClientTimeout(
+                    total=None,
+                    sock_connect=self.settings.connect_timeout,
+                    sock_read=self.settings.stall_timeout,
+                ),
             )
         return self._session
 
@@ -124,7 +132,8 @@ class Upstream:
         stall = target.stall_timeout or self.settings.stall_timeout
         connect = target.connect_timeout or self.settings.connect_timeout
         tls = self._contexts[str(target.ca)] if target.ca is not None else target.verify
-        login = BasicAuth(proxy.user or "", proxy.password or "") if proxy and proxy.user else None
+        login = encode_basic_auth(proxy.user or "", proxy.password or "") if proxy and proxy.user else ""
+        proxy_headers: dict[str, str] | None = {hdrs.PROXY_AUTHORIZATION: login} if login else None
         plain = proxy is not None and url.scheme in ("http", "ws")
         bare = proxy.with_user(None) if proxy is not None else None
         return Server(
@@ -141,10 +150,11 @@ class Upstream:
                 loop=asyncio.get_running_loop(),
                 ssl=tls,
                 proxy=bare,
-                proxy_auth=login,
+                proxy_headers=proxy_headers,
             ),
             through=f"http://{url.authority}" if plain else "",
-            proxy_line=f"Proxy-Authorization: {login.encode()}\r\n" if plain and login else "",
+            proxy_line=f"Proxy-Authorization: {login}\r\n" if plain and login else "",
+            proxy_headers=proxy_headers,
         )
 
 
@@ -163,7 +173,7 @@ def _proxy_for(url: ForwardUrl, target: Target) -> URL | None:
     HTTP_PROXY, HTTPS_PROXY and NO_PROXY as curl reads them; loopback never goes through a proxy.
     """
     if target.proxy:
-        return None if target.proxy == "none" else URL(target.proxy)
+        return None if target.proxy == "none" else parse_proxy(target.proxy)
     if Host(url.host).is_loopback_name:
         return None
     proxies = getproxies_environment()
@@ -171,4 +181,10 @@ def _proxy_for(url: ForwardUrl, target: Target) -> URL | None:
         return None
     scheme = {"ws": "http", "wss": "https"}.get(url.scheme, url.scheme)
     named = proxies.get(scheme, proxies.get("all", ""))
-    return URL(named) if named else None
+    if not named:
+        return None
+    try:
+        return parse_proxy(named if "://" in named else f"http://{named}")
+    except ValueError as error:
+        hint = f'{scheme.upper()}_PROXY names it; proxy = "none" for a target does without.'
+        raise BadGatewayError("The environment names a proxy that cannot be used.", hint) from error

@@ -1,5 +1,6 @@
 """The settings of the forward: `[forward]` and `[forward.targets."HOST"]`, frozen. Pure."""
 
+import math
 import os
 import re
 from collections.abc import Mapping
@@ -9,12 +10,13 @@ from types import MappingProxyType
 from typing import Any
 
 from attrs import Attribute, evolve, field, frozen
+from yarl import URL
 
 from fetchkit.errors import ConfigError
 from fetchkit.http.fields import parse_field
 from fetchkit.net.policy import parse_target
 
-__all__ = ["Cookies", "Encoding", "Forward", "Redirects", "Target", "with_environment"]
+__all__ = ["Cookies", "Encoding", "Forward", "Redirects", "Target", "parse_proxy", "with_environment"]
 
 _VARIABLE = re.compile(r"\$\{([A-Za-z_][A-Za-z0-9_]*)\}")
 
@@ -41,8 +43,20 @@ class Cookies(StrEnum):
     REWRITE = "rewrite"
 
 
+def parse_proxy(text: str) -> URL:
+    """The URL of an HTTP proxy.
+
+    Raises:
+        ValueError: it is none.
+    """
+    url = URL(text)
+    if url.scheme not in ("http", "https") or not url.host:
+        raise ValueError(text)
+    return url
+
+
 def _positive(instance: object, attribute: "Attribute[Any]", value: float | None) -> None:
-    if value is not None and not value > 0:
+    if value is not None and not 0 < value < math.inf:
         raise ConfigError(f"{type(instance).__name__.lower()}: {attribute.name} must be more than 0.")
 
 
@@ -79,6 +93,13 @@ class Target:
     def __attrs_post_init__(self) -> None:
         for name, value in self.headers.items():
             parse_field(f"{name}: {value}", "headers of a target:")
+            if name.lower() == "host":
+                raise ConfigError("headers of a target: Host is what the URL says; leave it out.")
+        if self.proxy not in ("", "none"):
+            try:
+                parse_proxy(self.proxy)
+            except ValueError as error:
+                raise ConfigError("A target's proxy is no http:// URL with a host: mend it.") from error
         if self.ca is not None and not self.verify:
             raise ConfigError("A target has a ca and verify = false: leave one out.")
 
@@ -102,15 +123,15 @@ class Forward:
     # nginx's proxy_read_timeout is 60 s, a person's patience is less.
     stall_timeout: float = field(default=30.0, validator=_positive)
     targets: Mapping[str, Target] = field(factory=dict)
+    _named: Mapping[tuple[str, int | None], Target] = field(init=False, eq=False, repr=False)
 
     def __attrs_post_init__(self) -> None:
-        for name in self.targets:
-            parse_target(name, "forward.targets")
+        named = {parse_target(name, "forward.targets"): target for name, target in self.targets.items()}
+        object.__setattr__(self, "_named", {(key.host, key.port): target for key, target in named.items()})
 
     def target(self, host: str, port: int) -> Target:
         """What is special about a host and port, the entry with the port first."""
-        bracketed = f"[{host}]" if ":" in host else host
-        return self.targets.get(f"{bracketed}:{port}") or self.targets.get(host) or _PLAIN
+        return self._named.get((host, port)) or self._named.get((host, None)) or _PLAIN
 
 
 _PLAIN = Target()

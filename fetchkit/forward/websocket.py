@@ -71,6 +71,7 @@ async def _connect(
             protocols=offered,
             headers=headers,
             proxy=server.proxy,
+            proxy_headers=server.proxy_headers,
             ssl=server.tls,
             autoping=False,
             autoclose=False,

@@ -12,7 +12,7 @@ import socket
 import struct
 import subprocess
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from functools import cache
 from pathlib import Path
@@ -21,7 +21,19 @@ from benchmarks.peers import HOST, Running, ended
 from benchmarks.samples import Samples
 from benchmarks.sources import Debian
 
-__all__ = ["MIB", "InvalidRunError", "Probe", "alternate", "download", "memory", "requests", "start_up"]
+__all__ = [
+    "MIB",
+    "TIMEOUT_SECONDS",
+    "InvalidRunError",
+    "Probe",
+    "alternate",
+    "discard",
+    "download",
+    "forget_peak",
+    "memory",
+    "requests",
+    "start_up",
+]
 
 MIB = 1 << 20
 
@@ -43,10 +55,17 @@ class InvalidRunError(Exception):
 
 
 def alternate(
-    servers: Sequence[Running], probes: Sequence[Probe], rounds: int, say: Callable[[str], None]
+    servers: Sequence[Running],
+    probes: Sequence[Probe],
+    rounds: int,
+    say: Callable[[str], None],
+    samples: Samples | None = None,
 ) -> tuple[Samples, list[str]]:
-    """Run the probes against the servers in turn (A B C, A B C, …); return samples and what was not valid."""
-    samples, notes = Samples(), []
+    """Run the probes against the servers in turn (A B C, A B C, …); return samples and what was not valid.
+
+    With `samples` the values are added to these.
+    """
+    samples, notes = samples or Samples(), []
     for number in range(rounds):
         for probe in probes:
             for server in servers:
@@ -58,14 +77,19 @@ def alternate(
     return samples, notes
 
 
-def requests(server: Running, path: str, seconds: int) -> dict[str, float]:
+def requests(
+    server: Running, path: str, seconds: int, fields: Mapping[str, str] | None = None
+) -> dict[str, float]:
     """Load a small resource with wrk: requests per second, and CPU microseconds of the server for each.
+
+    `fields` are header fields of each request.
 
     Raises:
         InvalidRunError: wrk failed, or saw a status of 400 or above.
     """
     before = cpu_seconds(server.pid)
-    command = [_wrk(), "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", server.url + path]
+    headers = [f"-H{name}: {value}" for name, value in (fields or {}).items()]
+    command = [_wrk(), "-t1", f"-c{CONNECTIONS}", f"-d{seconds}s", *headers, server.url + path]
     output = subprocess.run(command, capture_output=True, text=True, check=False).stdout
     used = cpu_seconds(server.pid) - before
     count, rate = re.search(r"(\d+) requests in", output), re.search(r"Requests/sec:\s*([\d.]+)", output)
@@ -91,14 +115,16 @@ def download(server: Running, path: str, size: int) -> dict[str, float]:
     """
     before, start = cpu_seconds(server.pid), time.perf_counter()
     for _ in range(DOWNLOADS):
-        _discard(server.port, path, size)
+        discard(server.port, path, size)
     lasted, used = time.perf_counter() - start, cpu_seconds(server.pid) - before
     total = DOWNLOADS * size
     return {"MB/s": total / lasted / 1e6, "ms CPU/100 MiB": used / total * 100 * MIB * 1e3}
 
 
-def _discard(port: int, path: str, size: int) -> None:
+def discard(port: int, path: str, size: int, pause_seconds: float = 0.0) -> None:
     """Read one response and throw its body away inside the kernel, so that the reader is no bottleneck.
+
+    With `pause_seconds` it stops reading for so long once half of the body is there.
 
     MSG_TRUNC on a TCP socket drops the bytes without copying them (tcp(7)): half the CPU time of a plain
     recv_into, and half of curl's wall time. A time-out of the kernel's saves a poll per read.
@@ -116,6 +142,9 @@ def _discard(port: int, path: str, size: int) -> None:
         left, buffer = size, bytearray(MIB)
         while left and (got := connection.recv_into(buffer, min(left, MIB), socket.MSG_TRUNC)):
             left -= got
+            if pause_seconds and left <= size // 2:
+                time.sleep(pause_seconds)
+                pause_seconds = 0.0
     if left or b" 200 " not in status:
         raise InvalidRunError(f"{status!r}, and the body lacked {left} of {size} bytes")
 
@@ -140,6 +169,13 @@ def memory(session: int) -> tuple[int, int]:
             held += _kib(status, "VmRSS")
             peak += _kib(status, "VmHWM")
     return held, peak
+
+
+def forget_peak(session: int) -> None:
+    """Let the peaks of `memory` begin anew at what is held now (proc(5): clear_refs, 5)."""
+    for pid, _ in _processes(session):
+        with suppress(OSError):
+            Path(f"/proc/{pid}/clear_refs").write_text("5", encoding="ascii")
 
 
 def start_up(command: Sequence[str], folder: Path) -> dict[str, float]:

@@ -10,7 +10,7 @@ from rich.table import Table
 
 from benchmarks.samples import Samples
 
-__all__ = ["Column", "Report", "Target", "at_least", "below", "machine", "number", "rows", "show"]
+__all__ = ["Column", "Report", "Target", "at_least", "at_most", "below", "machine", "number", "rows", "show"]
 
 
 @frozen
@@ -77,6 +77,13 @@ def at_least(samples: Samples, metric: str, peer: str, factor: float, base: str)
     ratio = samples.ratio(metric, peer, base)
     met = None if ratio is None else ratio >= factor
     return Target(f"{metric}: {peer} at least {factor:g} times {base}", number(ratio, 2), met)
+
+
+def at_most(samples: Samples, metric: str, peer: str, factor: float, base: str) -> Target:
+    """Ask that a peer needs no more than so many times what another does, compared within rounds."""
+    ratio = samples.ratio(metric, peer, base)
+    met = None if ratio is None else ratio <= factor
+    return Target(f"{metric}: {peer} at most {factor:g} times {base}", number(ratio, 2), met)
 
 
 def below(what: str, value: float | None, limit: float, unit: str) -> Target:

@@ -34,10 +34,14 @@ class Source(Protocol):
 
 @frozen
 class Npm:
-    """A package of npm, installed into a folder of its own (two packages never share dependencies)."""
+    """A package of npm, installed into a folder of its own (two packages never share dependencies).
+
+    Its program is `binary`; a package that has none is a library, and its "program" is its folder, for
+    `require`.
+    """
 
     package: str
-    binary: str
+    binary: str | None
     major: int
 
     @property
@@ -49,9 +53,17 @@ class Npm:
     def _folder(self) -> Path:
         return CACHE / "npm" / self.package
 
+    @property
+    def _modules(self) -> Path:
+        return self._folder / "node_modules"
+
+    @property
+    def _package_folder(self) -> Path:
+        return self._modules / self.package
+
     def find(self) -> str | None:
         """See `Source.find`."""
-        program = self._folder / "node_modules" / ".bin" / self.binary
+        program = self._package_folder if self.binary is None else self._modules / ".bin" / self.binary
         if not program.exists() and shutil.which("npm"):
             self._folder.mkdir(parents=True, exist_ok=True)
             wanted = f"{self.package}@{self.major}"
@@ -60,7 +72,7 @@ class Npm:
 
     def version(self) -> str:
         """See `Source.version`."""
-        manifest = self._folder / "node_modules" / self.package / "package.json"
+        manifest = self._package_folder / "package.json"
         return str(json.loads(manifest.read_text(encoding="utf-8"))["version"])
 
 

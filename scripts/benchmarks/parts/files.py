@@ -20,7 +20,7 @@ from benchmarks.report import Column, Report, Target, at_least, below, machine, 
 from benchmarks.samples import Samples
 from benchmarks.sources import Debian, Module, Npm
 
-__all__ = ["PEERS", "measure"]
+__all__ = ["FETCHKIT", "NGINX_CONFIG", "PEERS", "measure"]
 
 SMALL, SMALL_SIZE = "small.js", 1024
 LARGE, LARGE_SIZE = "large.bin", 100 * MIB

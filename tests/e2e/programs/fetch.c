@@ -5,6 +5,7 @@
 #include <string.h>
 
 #include "checksum.h"
+#include "url.h"
 
 static const char *const ranges[] = {
     "bytes=1000-1015",        // in the middle
@@ -59,9 +60,9 @@ static void fetch_next_range(void) {
   attributes.onsuccess = range_ended;
   attributes.onerror = range_ended;
   // A query each, or the browser's cache would answer from what it knows about the file by then.
-  char url[32];
-  snprintf(url, sizeof url, "ranges.txt?%d", next_range);
-  emscripten_fetch(&attributes, url);
+  char name[32];
+  snprintf(name, sizeof name, "ranges.txt?%d", next_range);
+  emscripten_fetch(&attributes, url_of(name));
 }
 
 static void progressed(emscripten_fetch_t *fetch) {
@@ -83,7 +84,8 @@ static void whole_failed(emscripten_fetch_t *fetch) {
   emscripten_fetch_close(fetch);
 }
 
-int main(void) {
+int main(int argc, char **argv) {
+  set_base(argc, argv);
   emscripten_fetch_attr_t attributes;
   emscripten_fetch_attr_init(&attributes);
   strcpy(attributes.requestMethod, "GET");
@@ -91,6 +93,6 @@ int main(void) {
   attributes.onprogress = progressed;
   attributes.onsuccess = whole_loaded;
   attributes.onerror = whole_failed;
-  emscripten_fetch(&attributes, "big.txt");
+  emscripten_fetch(&attributes, url_of("big.txt"));
   return 0;
 }

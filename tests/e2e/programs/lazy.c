@@ -3,11 +3,13 @@
 #include <stdio.h>
 
 #include "checksum.h"
+#include "url.h"
 
 static unsigned char chunk[65536];
 
-int main(void) {
-  EM_ASM({ FS.createLazyFile("/", "big.txt", "big.txt", true, false); });
+int main(int argc, char **argv) {
+  set_base(argc, argv);
+  EM_ASM({ FS.createLazyFile("/", "big.txt", UTF8ToString($0), true, false); }, url_of("big.txt"));
   FILE *file = fopen("/big.txt", "rb");
   fseek(file, 0, SEEK_END);
   printf("size: %ld\n", ftell(file));

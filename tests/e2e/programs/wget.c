@@ -3,6 +3,8 @@
 #include <stdio.h>
 #include <sys/stat.h>
 
+#include "url.h"
+
 static void loaded(const char *file) {
   char line[64] = "";
   FILE *stream = fopen(file, "r");
@@ -15,10 +17,11 @@ static void not_loaded(const char *file) { printf("not loaded %s\n", file); }
 
 static void loaded_first(const char *file) {
   loaded(file);
-  emscripten_async_wget("missing.txt", "/data/missing.txt", loaded, not_loaded);
+  emscripten_async_wget(url_of("missing.txt"), "/data/missing.txt", loaded, not_loaded);
 }
 
-int main(void) {
-  emscripten_async_wget("hello.txt", "/data/hello.txt", loaded_first, not_loaded);
+int main(int argc, char **argv) {
+  set_base(argc, argv);
+  emscripten_async_wget(url_of("hello.txt"), "/data/hello.txt", loaded_first, not_loaded);
   return 0;
 }

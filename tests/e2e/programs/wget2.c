@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 
 #include "checksum.h"
+#include "url.h"
 
 static int percent = -1, ascending = 1;
 
@@ -31,7 +32,8 @@ static void loaded(unsigned handle, void *arg, const char *file) {
   emscripten_async_call(end, NULL, 0);
 }
 
-int main(void) {
-  emscripten_async_wget2("big.txt", "/big.txt", "GET", "", "loaded", loaded, failed, progressed);
+int main(int argc, char **argv) {
+  set_base(argc, argv);
+  emscripten_async_wget2(url_of("big.txt"), "/big.txt", "GET", "", "loaded", loaded, failed, progressed);
   return 0;
 }

@@ -1,0 +1,101 @@
+"""The demo's helper server: a route to it, a file in parts, and nothing that opens it to other origins."""
+
+from collections.abc import AsyncIterator
+
+import pytest
+from aiohttp import ClientConnectorError, ClientSession
+
+from fetchkit.config import Config
+from fetchkit.demo import ROUTE, SIZE, with_helper
+
+
+@pytest.fixture
+async def url() -> AsyncIterator[str]:
+    """The URL of the file, sent as fast as it goes."""
+    async with with_helper(Config()) as config:
+        yield f"{helper_of(config)}/file/0"
+
+
+@pytest.fixture
+async def client() -> AsyncIterator[ClientSession]:
+    """A client without proxies."""
+    async with ClientSession() as session:
+        yield session
+
+
+def helper_of(config: Config) -> str:
+    """What the route to the helper stands for."""
+    (route,) = (route for route in config.forward_routes if route.startswith(ROUTE))
+    return route.removeprefix(f"{ROUTE}=")
+
+
+async def test_the_route_is_added_to_those_of_the_user() -> None:
+    given = Config(forward_routes=("/api=https://api.example/v1",), quiet=True)
+    async with with_helper(given) as config:
+        assert config.forward_routes[:1] == given.forward_routes
+        assert helper_of(config).startswith("http://127.0.0.1:")
+        assert config.quiet
+
+
+@pytest.mark.parametrize(
+    "config",
+    [Config(no_forward=True), Config(host=("0.0.0.0",)), Config(lan=True)],
+    ids=["no-forward", "every-address", "lan"],
+)
+async def test_the_route_does_not_turn_the_forward_on(config: Config) -> None:
+    async with with_helper(config) as effective:
+        assert effective is config
+
+
+async def test_the_helper_ends_with_the_block(client: ClientSession) -> None:
+    async with with_helper(Config()) as config:
+        url = helper_of(config)
+    with pytest.raises(ClientConnectorError):
+        await client.get(f"{url}/file/0")
+
+
+async def test_the_file_is_the_same_at_every_start_and_for_head(client: ClientSession) -> None:
+    seen = []
+    for _ in range(2):
+        async with with_helper(Config()) as config:
+            for method in ("GET", "HEAD"):
+                async with client.request(method, f"{helper_of(config)}/file/0") as answer:
+                    headers = {name: answer.headers[name] for name in ("ETag", "Repr-Digest")}
+                    assert (answer.status, answer.content_length) == (200, SIZE)
+                    seen.append((headers, await answer.read()))
+    assert seen[0] == seen[2]
+    assert [(headers, body) for headers, body in seen if not body] == [(seen[0][0], b"")] * 2
+    assert len(seen[0][1]) == SIZE
+
+
+@pytest.mark.parametrize(
+    ("asked", "first", "last"),
+    [("bytes=0-0", 0, 0), ("bytes=8388600-", 8388600, SIZE - 1), ("bytes=-5", SIZE - 5, SIZE - 1)],
+)
+async def test_a_range_is_that_part_of_the_whole(
+    url: str, client: ClientSession, asked: str, first: int, last: int
+) -> None:
+    async with client.get(url) as answer:
+        whole, etag = await answer.read(), answer.headers["ETag"]
+    async with client.get(url, headers={"Range": asked, "If-Range": etag}) as answer:
+        assert answer.status == 206
+        assert answer.headers["Content-Range"] == f"bytes {first}-{last}/{SIZE}"
+        assert await answer.read() == whole[first : last + 1]
+
+
+@pytest.mark.parametrize(
+    "headers",
+    [{"Range": "bytes=5-", "If-Range": '"other"'}, {"Range": "bytes=0-1,4-5"}, {"Range": "bytes=9999999-"}],
+    ids=["changed", "several", "beyond"],
+)
+async def test_all_other_ranges_get_the_whole(
+    url: str, client: ClientSession, headers: dict[str, str]
+) -> None:
+    async with client.get(url, headers=headers) as answer:
+        assert (answer.status, answer.content_length) == (200, SIZE)
+
+
+async def test_no_other_origin_is_let_in(url: str, client: ClientSession) -> None:
+    async with client.get(url, headers={"Origin": "http://127.0.0.1:6931"}) as answer:
+        names = [name.lower() for name in answer.headers]
+    assert not [name for name in names if name.startswith(("access-control-", "cross-origin-"))]
