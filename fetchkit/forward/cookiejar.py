@@ -19,6 +19,9 @@ __all__ = ["KeptCookies", "PagePlace", "with_new"]
 
 # Browsers keep 180 cookies of a site (Chromium, kDomainMaxCookies).
 MAX_NAMES: Final = 180
+# Stands for a quote inside the jar: quotes are part of the value (RFC 6265, section 5.2), and aiohttp's jar
+# takes them off. A private character, which no server means.
+_QUOTE: Final = "\ue022"
 
 
 @frozen
@@ -53,6 +56,7 @@ class KeptCookies:
         if target.cookies is Cookies.JAR:
             found = self.jar.filter_cookies(address(url))
             line = "; ".join(f"{name}={morsel.coded_value}" for name, morsel in found.items())
+            line = line.replace(_QUOTE, '"')
         elif target.cookies is Cookies.REWRITE:
             line = pick_cookies(page, self._names[str(url.origin)])
         if line:
@@ -66,7 +70,7 @@ class KeptCookies:
         if not lines:
             return []
         if target.cookies is Cookies.JAR:
-            self.jar.update_cookies_from_headers([_ended(line) for line in lines], address(url))
+            self.jar.update_cookies_from_headers([_ended(_unquoted(line)) for line in lines], address(url))
             return []
         names, rewritten = self._names[str(url.origin)], []
         for line in lines:
@@ -95,6 +99,11 @@ def with_new(page: str | None, set_cookies: Sequence[str]) -> str | None:
     names = {pair.partition("=")[0].strip() for pair in fresh}
     kept = [p for p in (page or "").split("; ") if p and p.partition("=")[0].strip() not in names]
     return "; ".join([*kept, *fresh]) or None
+
+
+def _unquoted(line: str) -> str:
+    pair, semicolon, attributes = line.partition(";")
+    return pair.replace('"', _QUOTE) + semicolon + attributes
 
 
 def _ended(line: str) -> str:

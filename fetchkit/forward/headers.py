@@ -1,7 +1,8 @@
 """Which header fields pass through a forward, in each direction.
 
-A field that no list names passes as it came: order, duplicates, spelling and bytes. What does not pass stands
-in a list with the reason beside it. Values are text as aiohttp reads it: UTF-8 with surrogateescape.
+A field that no list names passes as it came: order, duplicates and bytes; of a name that aiohttp knows the
+capitals may change (`Etag`), which mean nothing (RFC 9110, section 5.1). What does not pass stands in a list
+with the reason beside it. Values are text as aiohttp reads it: UTF-8 with surrogateescape.
 
 The dangers:
 
