@@ -32,7 +32,6 @@ PURE = {
     "errors",
     "events",
     "files.listing",
-    "files.representation",
     "files.rules",
     "forward.cache.rules",
     "forward.cookies",

@@ -6,7 +6,7 @@ from collections import OrderedDict
 from attrs import field, frozen, mutable
 
 from fetchkit.files.lookup import Signature, stat_signature
-from fetchkit.files.representation import Representation
+from fetchkit.http.representation import Representation
 
 __all__ = ["MAX_BODY", "FileCache", "SmallFile"]
 

@@ -1,39 +1,21 @@
 """The response that streams parts of an open file."""
 
-from collections.abc import Sequence
-
 from aiohttp import web
-from attrs import frozen
 
 from fetchkit.events import BodyBroken, Events
 from fetchkit.files.lookup import Opened
 from fetchkit.files.transfer import FileChangedError, send_part, send_pieces
-from fetchkit.http.ranges import ByteRange
+from fetchkit.http.representation import BodyPlan
 from fetchkit.web.prebuilt import PrebuiltResponse
 
-__all__ = ["FileResponse", "Plan"]
-
-
-@frozen
-class Plan:
-    """What of the file is sent.
-
-    Attributes:
-        parts: each with the frame that goes before it; a single part has an empty one.
-        closing: what goes after the last part.
-        length: bytes of the whole body.
-    """
-
-    parts: Sequence[tuple[bytes, ByteRange]]
-    closing: bytes
-    length: int
+__all__ = ["FileResponse"]
 
 
 class FileResponse(PrebuiltResponse):
     """Streams an open file and closes it."""
 
     def __init__(
-        self, status: int, head: bytes, opened: Opened, plan: Plan, events: Events, *, note: str = ""
+        self, status: int, head: bytes, opened: Opened, plan: BodyPlan, events: Events, *, note: str = ""
     ) -> None:
         """Take over `opened`."""
         super().__init__(status, head, note=note)

@@ -21,17 +21,19 @@ from fetchkit.events import Events, FileServed
 from fetchkit.files.cache import MAX_BODY, FileCache, SmallFile
 from fetchkit.files.listing import listing_page
 from fetchkit.files.lookup import Folder, signature
-from fetchkit.files.representation import Representation, head_lines, multipart_boundary
-from fetchkit.files.responses import FileResponse, Plan
-from fetchkit.files.rules import Decision, FilePath, decide, falls_back, parse_path
+from fetchkit.files.responses import FileResponse
+from fetchkit.files.rules import FilePath, falls_back, parse_path
 from fetchkit.files.variants import Variant, describe, open_variant, settled
 from fetchkit.http.cors import CorsPolicy
-from fetchkit.http.ranges import (
-    ByteRange,
-    multipart_closing,
-    multipart_length,
-    multipart_parts,
-    unsatisfied_content_range,
+from fetchkit.http.ranges import unsatisfied_content_range
+from fetchkit.http.representation import (
+    BodyPlan,
+    Decision,
+    Representation,
+    decide,
+    head_lines,
+    multipart_boundary,
+    plan_body,
 )
 from fetchkit.isolation import Corp, Zone, add_zone, plan_of
 from fetchkit.web.answers import answer
@@ -189,7 +191,9 @@ class _Served:
         note = _note(known, decision)
         return FileResponse(decision.status, head, variant.opened, plan, self.events, note=note)
 
-    def _head(self, request: web.Request, known: Representation, decision: Decision) -> tuple[bytes, Plan]:
+    def _head(
+        self, request: web.Request, known: Representation, decision: Decision
+    ) -> tuple[bytes, BodyPlan]:
         """The head for a decision, and what of the file goes into the body.
 
         Raises:
@@ -206,7 +210,7 @@ class _Served:
         plan = plan_of(request.app)
         lines = head_lines(known, decision, boundary, replaced=plan.replaced)
         shared = plan.block(request.raw_path, request.headers.get(hdrs.ORIGIN))
-        return status_line(decision.status) + lines + shared, _plan(known, decision, boundary)
+        return status_line(decision.status) + lines + shared, plan_body(known, decision, boundary)
 
     def _redirect(self, request: web.Request) -> web.StreamResponse:
         """To the folder's own path, the query kept in its place.
@@ -248,19 +252,7 @@ class _Served:
         return PrebuiltResponse(204, status_line(204) + f"Allow: {ALLOW}\r\n".encode() + shared)
 
     def _report(self, request: web.Request, known: Representation, decision: Decision) -> None:
-        self.events.emit(FileServed(request.raw_path, known.path, decision.status, known.coding))
-
-
-def _plan(known: Representation, decision: Decision, boundary: str) -> Plan:
-    ranges = decision.ranges
-    if len(ranges) > 1:
-        parts = multipart_parts(ranges, known.size, known.content_type, boundary)
-        length = multipart_length(ranges, known.size, known.content_type, boundary)
-        return Plan(parts, multipart_closing(boundary), length)
-    if decision.status == 304 or not known.size:  # noqa: PLR2004
-        return Plan((), b"", 0)
-    part = ranges[0] if ranges else ByteRange(0, known.size - 1)
-    return Plan(((b"", part),), b"", part.length)
+        self.events.emit(FileServed(request.raw_path, known.source, decision.status, known.coding))
 
 
 def _note(known: Representation, decision: Decision) -> str:

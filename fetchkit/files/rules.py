@@ -1,4 +1,4 @@
-"""What a request for a file means: which path, which part, and whether there is news. Pure."""
+"""What a request for a file means: which path, and what stands in for one that is missing. Pure."""
 
 import os
 import re
@@ -8,15 +8,12 @@ from urllib.parse import unquote_to_bytes
 
 from aiohttp import hdrs
 from attrs import frozen
-from multidict import MultiMapping
 
 from fetchkit.errors import BadRequestError, NotFoundError
-from fetchkit.http.conditional import Outcome, Validators, evaluate, if_range_holds
 from fetchkit.http.media_types import is_asset
 from fetchkit.http.problem import wants_page
-from fetchkit.http.ranges import ByteRange, parse_ranges
 
-__all__ = ["Decision", "FilePath", "decide", "falls_back", "parse_path"]
+__all__ = ["FilePath", "falls_back", "parse_path"]
 
 _BAD_ESCAPE: Final = re.compile(r"%(?![0-9A-Fa-f]{2})")
 # Names that Windows gives to devices in every folder, whatever the suffix (Naming Files, Microsoft).
@@ -76,44 +73,6 @@ def _is_name(name: str, *, windows: bool) -> bool:
         # A colon opens a stream or names a drive; trailing dots and spaces are dropped by the system.
         return ":" not in name and not name.endswith((".", " ")) and not _DEVICE.match(name)
     return True
-
-
-@frozen
-class Decision:
-    """What to answer about a representation that exists.
-
-    Attributes:
-        status: 200, 206, 304, 412 or 416.
-        ranges: for 206, the parts in the order of the request.
-    """
-
-    status: int
-    ranges: tuple[ByteRange, ...] = ()
-
-
-_WHOLE: Final = Decision(200)
-_UNCHANGED: Final = Decision(304)
-_FAILED: Final = Decision(412)
-_UNSATISFIABLE: Final = Decision(416)
-
-
-def decide(method: str, headers: MultiMapping[str], validators: Validators, size: int) -> Decision:
-    """Evaluate preconditions, then ranges, in the order of RFC 9110, section 13.2.2."""
-    outcome = evaluate(method, headers, validators)
-    if outcome is Outcome.NOT_MODIFIED:
-        return _UNCHANGED
-    if outcome is Outcome.PRECONDITION_FAILED:
-        return _FAILED
-    wanted = headers.get(hdrs.RANGE)
-    if wanted is None or method != hdrs.METH_GET:  # ranges are defined for GET alone (section 14.2)
-        return _WHOLE
-    condition = headers.get(hdrs.IF_RANGE)
-    if condition is not None and not if_range_holds(condition, validators):
-        return _WHOLE
-    ranges = parse_ranges(wanted, size)
-    if ranges is None:
-        return _WHOLE
-    return Decision(206, ranges) if ranges else _UNSATISFIABLE
 
 
 def falls_back(path: FilePath, headers: Mapping[str, str]) -> bool:

@@ -10,10 +10,10 @@ from attrs import frozen
 
 from fetchkit.errors import ForbiddenError
 from fetchkit.files.lookup import Folder, Opened, Signature, signature
-from fetchkit.files.representation import Representation
 from fetchkit.http.conditional import Validators
 from fetchkit.http.encodings import choose
 from fetchkit.http.media_types import SIBLINGS, media_type, precompressed
+from fetchkit.http.representation import Representation
 
 __all__ = ["Variant", "describe", "open_variant", "settled"]
 
@@ -101,7 +101,7 @@ def describe(variant: Variant, body: bytes | None = None) -> Representation:
     elif variant.coding and (linked := precompressed(name)):
         name = linked[0]
     return Representation(
-        path=opened.path,
+        source=opened.path,
         size=opened.status.st_size,
         content_type=media_type(name),
         coding=variant.coding,

@@ -10,9 +10,9 @@ import pytest
 from fetchkit.files import cache as module
 from fetchkit.files.cache import CHOICE_SECONDS, MAX_BODY, MAX_ENTRIES, MAX_TOTAL, FileCache, SmallFile
 from fetchkit.files.lookup import signature
-from fetchkit.files.representation import Representation
 from fetchkit.files.variants import SETTLED_NS, settled
 from fetchkit.http.conditional import Validators
+from fetchkit.http.representation import Representation
 from tests.conftest import Raw, Serve
 
 from .support import write
