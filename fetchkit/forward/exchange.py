@@ -13,6 +13,7 @@ The names used below the session (`TCPConnector.connect`, `ResponseHandler.set_r
 import asyncio
 from collections.abc import AsyncIterator
 from functools import partial
+from http import HTTPStatus
 from typing import Final, Protocol
 
 import aiohttp
@@ -24,7 +25,7 @@ from aiohttp.http_exceptions import HttpProcessingError
 from attrs import field, frozen, mutable
 from multidict import CIMultiDict, CIMultiDictProxy
 
-from fetchkit.errors import BadRequestError
+from fetchkit.errors import BadGatewayError, BadRequestError
 from fetchkit.forward.failures import failure
 from fetchkit.forward.rules import ForwardUrl
 from fetchkit.forward.servers import Server, Upstream
@@ -238,6 +239,14 @@ class exchanging:  # noqa: N801  used as `async with exchanging(…) as response
             return await self.upstream.connector.connect(self.server.connecting, [], self.server.timeout)
         except TimeoutError as error:
             raise aiohttp.ConnectionTimeoutError(asked.host) from error
+        except aiohttp.ClientHttpProxyError as error:
+            if error.status == HTTPStatus.PROXY_AUTHENTICATION_REQUIRED:
+                detail, hint = "The upstream proxy asks for a login.", "Put it into the proxy's URL."
+                raise BadGatewayError(detail, hint) from error
+            detail = f"The upstream proxy refuses a tunnel to {self.server.authority}"
+            raise BadGatewayError(f"{detail}: it answered with status {error.status}.") from error
+        except aiohttp.ClientResponseError as error:  # aiohttp's words name the proxy's address
+            raise BadGatewayError("The upstream proxy answered what is not HTTP.") from error
 
     async def _write(self, protocol: ResponseHandler, body: AsyncIterator[bytes]) -> None:
         """Send head and body; where either side breaks, the other must not take it for whole."""

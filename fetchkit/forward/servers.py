@@ -4,11 +4,15 @@ import asyncio
 import ssl
 from collections.abc import Mapping
 from typing import Final
-from urllib.request import getproxies_environment, proxy_bypass
+from urllib.request import (  # type: ignore[attr-defined]  # no stub; proxy_bypass differs between systems
+    getproxies_environment,
+    proxy_bypass_environment,
+)
 
 import aiohttp
 from aiohttp import ClientRequest, encode_basic_auth, hdrs
 from attrs import field, frozen, mutable
+from multidict import CIMultiDict
 from yarl import URL
 
 from fetchkit.errors import BadGatewayError, ConfigError, ForbiddenError
@@ -78,6 +82,13 @@ class Upstream:
                     raise ConfigError(
                         f"forward.targets: the ca of {name} cannot be read: {error}."
                     ) from error
+            if target.proxy not in ("", "none"):
+                try:
+                    _login(parse_proxy(target.proxy))
+                except ValueError as error:
+                    raise ConfigError(
+                        f"forward.targets: the proxy of {name} has a colon in its user name."
+                    ) from error
 
     @property
     def connector(self) -> aiohttp.TCPConnector:
@@ -132,8 +143,10 @@ class Upstream:
         stall = target.stall_timeout or self.settings.stall_timeout
         connect = target.connect_timeout or self.settings.connect_timeout
         tls = self._contexts[str(target.ca)] if target.ca is not None else target.verify
-        login = encode_basic_auth(proxy.user or "", proxy.password or "") if proxy and proxy.user else ""
-        proxy_headers: dict[str, str] | None = {hdrs.PROXY_AUTHORIZATION: login} if login else None
+        login = _login(proxy) if proxy is not None else ""
+        # With Host, which aiohttp would add: they are part of the pool's key, which must stay the same.
+        named = {hdrs.PROXY_AUTHORIZATION: login, hdrs.HOST: url.authority}
+        proxy_headers = CIMultiDict(named) if login else None
         plain = proxy is not None and url.scheme in ("http", "ws")
         bare = proxy.with_user(None) if proxy is not None else None
         return Server(
@@ -142,7 +155,8 @@ class Upstream:
             proxy=bare,
             dialled=(proxy.host or "", proxy.port or 80) if proxy else (url.host, url.port),
             tls=tls,
-            timeout=aiohttp.ClientTimeout(total=None, sock_connect=connect, sock_read=stall),
+            # `connect` limits what `sock_connect` does not: names, and a proxy's answer to CONNECT.
+            timeout=aiohttp.ClientTimeout(total=None, connect=connect, sock_connect=connect, sock_read=stall),
             stall=stall,
             connecting=ClientRequest(
                 "GET",
@@ -177,14 +191,28 @@ def _proxy_for(url: ForwardUrl, target: Target) -> URL | None:
     if Host(url.host).is_loopback_name:
         return None
     proxies = getproxies_environment()
-    if proxy_bypass(f"{url.host}:{url.port}", proxies):
+    if proxy_bypass_environment(f"{url.host}:{url.port}", proxies):
         return None
     scheme = {"ws": "http", "wss": "https"}.get(url.scheme, url.scheme)
-    named = proxies.get(scheme, proxies.get("all", ""))
+    variable = scheme if scheme in proxies else "all"
+    named = proxies.get(variable, "")
     if not named:
         return None
     try:
-        return parse_proxy(named if "://" in named else f"http://{named}")
+        proxy = parse_proxy(named if "://" in named else f"http://{named}")
+        _login(proxy)
     except ValueError as error:
-        hint = f'{scheme.upper()}_PROXY names it; proxy = "none" for a target does without.'
+        hint = f'{variable.upper()}_PROXY names it; proxy = "none" for a target does without.'
         raise BadGatewayError("The environment names a proxy that cannot be used.", hint) from error
+    return proxy
+
+
+def _login(proxy: URL) -> str:
+    """The value of Proxy-Authorization; empty where the URL has no login.
+
+    Raises:
+        ValueError: the user name has a colon, which would end it (RFC 7617, section 2).
+    """
+    if proxy.user is None and proxy.password is None:
+        return ""
+    return encode_basic_auth(proxy.user or "", proxy.password or "")

@@ -88,11 +88,12 @@ class Dialer:
 
 def _is_local(address: str) -> bool:
     """Whether an address is one of this machine's: then, and only then, it can be bound."""
-    literal = address.partition("%")[0]
-    family = socket.AF_INET6 if ":" in literal else socket.AF_INET
     try:
-        with socket.socket(family, socket.SOCK_DGRAM) as probe:
-            probe.bind((literal, 0))
+        # It reads the scope too, without which a link-local address cannot be bound.
+        found = socket.getaddrinfo(address, 0, type=socket.SOCK_DGRAM, flags=socket.AI_NUMERICHOST)
+        family, kind, protocol, _, place = found[0]
+        with socket.socket(family, kind, protocol) as probe:
+            probe.bind(place)
     except OSError:
         return False
     return True
