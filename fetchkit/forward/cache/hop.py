@@ -11,7 +11,7 @@ from fetchkit.forward.servers import Server, Upstream
 from fetchkit.forward.settings import Cookies
 
 if TYPE_CHECKING:
-    from fetchkit.forward.cache.lookup import DiskCache, Hit
+    from fetchkit.forward.cache.lookup import DiskCache, Hit, Writer
 
 __all__ = ["StoredResponse", "cached_exchanging"]
 
@@ -57,8 +57,16 @@ class cached_exchanging:  # noqa: N801  used as `async with cached_exchanging(â€
     _live: exchanging | None = field(default=None, init=False)
     _answer: UpstreamResponse | None = field(default=None, init=False)
     _hit: "Hit | None" = field(default=None, init=False)
+    _writer: "Writer | None" = field(default=None, init=False)
 
     async def __aenter__(self) -> UpstreamResponse | StoredResponse:
+        try:
+            return await self._begin()
+        except BaseException:
+            await self._leave()
+            raise
+
+    async def _begin(self) -> UpstreamResponse | StoredResponse:
         from fetchkit.forward.cache.lookup import Hit, Miss, Revalidate  # noqa: PLC0415  an extra
 
         exchange, target = self.exchange, self.server.target
@@ -82,13 +90,20 @@ class cached_exchanging:  # noqa: N801  used as `async with cached_exchanging(â€
             answer = await self._ask(exchange)
         self.cache.invalidate(exchange.method, url, answer.status)
         if isinstance(found, Miss | Revalidate):
-            answer.tee = self.cache.store(found, answer.status, answer.headers)
+            answer.tee = self._writer = self.cache.store(found, answer.status, answer.headers)
+            if answer.status == HTTPStatus.NO_CONTENT:
+                await self._keep_unread()
         return answer
 
     async def __aexit__(self, *_: object) -> None:
         if self._hit is not None:
             self._hit.close()
-        await self._leave()
+            return
+        try:
+            await self._keep_unread()
+        finally:
+            await self._leave()
+        await self.cache.tidy()
 
     def _stored(self, hit: "Hit") -> StoredResponse:
         self._hit = hit
@@ -102,6 +117,16 @@ class cached_exchanging:  # noqa: N801  used as `async with cached_exchanging(â€
             self._live = None
             raise
         return self._answer
+
+    async def _keep_unread(self) -> None:
+        """Store what nobody reads, where all of it is here: a redirect that was followed, a 204."""
+        answer, writer = self._answer, self._writer
+        if answer is None or writer is None or writer.began:
+            return
+        content = answer.content
+        if content.is_eof() and content.exception() is None and not answer.was_reset:
+            writer.write(content.read_nowait(-1))
+            await writer.commit()
 
     async def _leave(self) -> None:
         live, self._live = self._live, None

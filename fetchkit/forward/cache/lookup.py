@@ -13,13 +13,17 @@ look_up ──> Hit          answer from it; upstream is not asked
 Writer: write(piece) beside the page ─> commit() when upstream's body ended well, abort() in any other case
 ```
 
-Every answer is also told to `invalidate`, which acts where the method was unsafe.
+Every answer is also told to `invalidate`, which acts where the method was unsafe. Once the page has its
+answer, `tidy` makes room.
 
 `rules` decides what is right, `store` keeps it; here are methods, ranges and conditions:
 
 - A HEAD is answered from a stored GET, and passes upstream where there is none: nothing of it is stored.
-- A range is cut from a complete, fresh response. On a miss it passes upstream, and its 206 is not stored: to
-  put parts together is not worth its dangers (RFC 9111, section 3.4). Several ranges at once pass as well.
+- A range is cut from a complete response. Where that is stale, upstream is asked about it with the page's
+  Range beside our condition, which is evaluated first (RFC 9110, section 13.2.2): a 304 means that the range
+  is cut here, anything else is the part, or the whole, of the newer one. On a miss it passes upstream. A 206
+  is not stored: to put parts together is not worth its dangers (RFC 9111, section 3.4). Several ranges at
+  once pass as well.
 - The page's own If-None-Match and If-Modified-Since are evaluated here, against what is stored (section
   4.3.2). If-Match and If-Unmodified-Since are for the origin server alone: they pass.
 
@@ -37,7 +41,7 @@ from aiohttp import hdrs
 from attrs import field, frozen, mutable
 from multidict import CIMultiDict
 
-from fetchkit.errors import GatewayTimeoutError, RangeNotSatisfiableError
+from fetchkit.errors import GatewayTimeoutError
 from fetchkit.forward.cache.rules import Headers, Record, Request, admit, choose, directives, freshened
 from fetchkit.forward.cache.store import MAX_ENTRY, MAX_SIZE, Store, Writer
 from fetchkit.http.conditional import Outcome, Validators, evaluate, if_range_holds
@@ -53,6 +57,7 @@ OK: Final = 200
 NO_CONTENT: Final = 204
 PARTIAL: Final = 206
 NOT_MODIFIED: Final = 304
+NOT_SATISFIABLE: Final = 416
 
 # The largest size of a file, 2**63 - 1, has 19 digits.
 _LENGTH: Final = re.compile("[0-9]{1,19}")
@@ -60,8 +65,9 @@ _LENGTH: Final = re.compile("[0-9]{1,19}")
 _SAFE: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE"})
 # "not applicable to a cache" (RFC 9111, section 4.3.2)
 _FOR_THE_ORIGIN: Final = (hdrs.IF_MATCH, hdrs.IF_UNMODIFIED_SINCE)
-# Taken out of a request that asks for the whole, under our own conditions.
-_CONDITIONS: Final = (hdrs.IF_NONE_MATCH, hdrs.IF_MODIFIED_SINCE, hdrs.IF_RANGE)
+# The page's, taken out of a request that has our own.
+_CONDITIONS: Final = (hdrs.IF_NONE_MATCH, hdrs.IF_MODIFIED_SINCE)
+_NOTHING: Final = ByteRange(0, -1)
 # A 304 says nothing of the body (RFC 9110, section 15.4.5).
 _OF_THE_BODY: Final = (hdrs.CONTENT_TYPE, hdrs.CONTENT_ENCODING, hdrs.CONTENT_LANGUAGE, hdrs.CONTENT_RANGE)
 
@@ -97,8 +103,9 @@ class Hit:
     """A stored answer. Whoever got it closes it.
 
     Attributes:
-        status: 200, 206, 304, or another that was stored.
-        headers: as upstream sent them, with Age, and Content-Length where there may be one.
+        status: 200, 206, 304, 416, or another that was stored.
+        headers: as upstream sent them, with Age, and Content-Length where there may be one; a 416 has none
+            of them but says how long the whole is.
         descriptor: of the body; None where the answer has none, as to HEAD.
         first: where in it the answer's body begins, counted from 0.
         length: bytes of the answer's body.
@@ -168,7 +175,6 @@ class DiskCache:
 
         Raises:
             GatewayTimeoutError: the page wants what is stored or nothing, and nothing is.
-            RangeNotSatisfiableError: the range begins behind the end of what is stored.
         """
         if method not in (hdrs.METH_GET, hdrs.METH_HEAD):
             return Bypass()
@@ -223,6 +229,10 @@ class DiskCache:
             for record in self._store.records(url):
                 self._store.remove(url, record)
 
+    async def tidy(self) -> None:
+        """Make room where much was stored; to be called once the page has its answer."""
+        await self._store.tidy()
+
     def _find(
         self, method: str, request: Request, wishes: Collection[str]
     ) -> Hit | Revalidate | Miss | Bypass:
@@ -234,10 +244,14 @@ class DiskCache:
             hit = self._hit(method, request, choice.record, request.sent_at)
             if hit is not None:
                 return hit
-        if method == hdrs.METH_HEAD or hdrs.RANGE in headers:
+        if method == hdrs.METH_HEAD:
+            return Bypass()
+        askable = choice is not None and not choice.fresh and bool(choice.conditions)
+        # A range of what is not stored, or several of what is: nothing of the answer could be.
+        if hdrs.RANGE in headers and not (choice and askable and _answer(method, headers, choice.record)):
             return Bypass()
         miss = Miss(request)
-        if choice is None or choice.fresh or not choice.conditions:
+        if choice is None or not askable:
             return miss
         conditional = CIMultiDict(headers.items())
         for name in _CONDITIONS:
@@ -255,18 +269,14 @@ class DiskCache:
         fields = record.fields
         fields[hdrs.AGE] = str(record.age(now))
         _describe(fields, status, part, record.size)
-        if method == hdrs.METH_HEAD or status == NOT_MODIFIED:
+        if method == hdrs.METH_HEAD or status in (NOT_MODIFIED, NOT_SATISFIABLE):
             os.close(descriptor)
             return Hit(status, fields, None, 0, 0)
         return Hit(status, fields, descriptor, part.first, part.length)
 
 
 def _answer(method: str, headers: Headers, record: Record) -> tuple[int, ByteRange] | None:
-    """Status and part of the body, in the order of RFC 9110, section 13.2.2; None for several parts.
-
-    Raises:
-        RangeNotSatisfiableError: no range begins within the body.
-    """
+    """Status and part of the body, in the order of RFC 9110, section 13.2.2; None for several parts."""
     whole = ByteRange(0, record.size - 1)
     if record.status != OK:  # conditions and ranges are about a 200 (sections 13.2.1 and 14.2)
         return record.status, whole
@@ -278,10 +288,7 @@ def _answer(method: str, headers: Headers, record: Record) -> tuple[int, ByteRan
     if ranges is None:
         return OK, whole
     if not ranges:
-        raise RangeNotSatisfiableError(
-            f"The file has {record.size} bytes, and no range of the request begins within them.",
-            headers={hdrs.CONTENT_RANGE: unsatisfied_content_range(record.size)},
-        )
+        return NOT_SATISFIABLE, _NOTHING
     return (PARTIAL, ranges[0]) if len(ranges) == 1 else None
 
 
@@ -301,6 +308,9 @@ def _describe(fields: CIMultiDict[str], status: int, part: ByteRange, size: int)
         for name in _OF_THE_BODY:
             fields.popall(name, None)
         return
+    if status == NOT_SATISFIABLE:  # the origin's fields are about the whole
+        fields.clear()
+        fields[hdrs.CONTENT_RANGE] = unsatisfied_content_range(size)
     if status == PARTIAL:
         fields[hdrs.CONTENT_RANGE] = part.content_range(size)
     if status != NO_CONTENT:  # "MUST NOT send a Content-Length" (RFC 9110, section 8.6)

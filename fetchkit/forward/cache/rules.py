@@ -9,6 +9,8 @@ The dangers, each a place where hishel 2.0 says less than the standard, or the o
 - It takes the time since `Date` for the age; `Age` and the delay of the network count as well (section
   4.2.3). And it reads the clock itself. So it is shown every response with the age written into `Date`, and
   `Expires` moved along (`_view`).
+- It guesses a lifetime from `Last-Modified`, up to a week (section 4.2.2). A file that somebody is building
+  may change in the next second: without a lifetime of its own an answer is asked about each time.
 - It sees neither `no-store=x` nor `private="x`, and a `max-age` that is no number or stands there twice. So
   the directives are read here as well, and what is doubtful is private, or stale (section 4.2.1).
 - It looks at no directive of a request but `no-cache` (section 5.2.1). They are obeyed here.
@@ -262,7 +264,7 @@ def _view(record: Record, wishes: Mapping[str, list[str]], now: float) -> hishel
     max_age = _seconds(wishes.get("max-age"))
     # A browser sends `max-age=0` to have everything asked for anew: hence not "older than" but "as old as".
     too_old = max_age is not None and age >= max_age
-    if "no-cache" in wishes or too_old or _is_doubtful(directives(fields)):
+    if "no-cache" in wishes or too_old or _is_doubtful(fields):
         fields[hdrs.CACHE_CONTROL] = "no-cache"
     return hishel.Response(record.status, _lines(fields))
 
@@ -275,9 +277,13 @@ def _expiry(fields: Headers, made: int) -> str:
     return format_http_date(made + max(-MAX_SECONDS, min(expires - date, MAX_SECONDS)))
 
 
-def _is_doubtful(said: Mapping[str, list[str]]) -> bool:
-    """Whether to ask upstream each time: it says so, or how long it is fresh cannot be read (4.2.1)."""
+def _is_doubtful(fields: Headers) -> bool:
+    """Whether to ask upstream each time: it says so, or how long it is fresh is not said, or not readably."""
+    said = directives(fields)
     lifetimes = [said[name] for name in ("max-age", "s-maxage") if name in said]
+    if not lifetimes and hdrs.EXPIRES not in fields:
+        return True
+    # "encouraged to consider responses that have invalid freshness information [...] stale" (section 4.2.1)
     return "no-cache" in said or any(
         len(set(arguments)) > 1 or _seconds(arguments) is None for arguments in lifetimes
     )

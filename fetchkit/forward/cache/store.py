@@ -20,8 +20,9 @@ The dangers:
 - A process may die at any step. It leaves files that no record names; `sweep` removes those that nobody holds
   locked. On file systems without locks they stay.
 - A file here may be damaged, or somebody else's. A record proves itself by its digest. What is not named as
-  above is never touched. A link, a pipe or a folder in the place of a file is no file.
-- A disk may be full, or gone. Then nothing is stored, and nothing is raised.
+  above is never touched. A link, a pipe or a folder in the place of a file is no file. Of a body only the
+  size is checked: a digest would cost more than the answer, and be known when most of it is sent.
+- A disk may be full, or gone. Then nothing is stored, nothing is raised, and one line is logged.
 - After a loss of power a body might have its size but not its bytes, where the file system orders names
   before data. Those of Debian, macOS and Windows do not, and a `fsync` for each body would cost seconds.
 """
@@ -29,8 +30,10 @@ The dangers:
 import asyncio
 import contextlib
 import hashlib
+import logging
 import os
 import re
+import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
@@ -43,6 +46,8 @@ from fetchkit.forward.cache import disk
 from fetchkit.forward.cache.rules import Record
 
 __all__ = ["MAX_ENTRY", "MAX_SIZE", "Store", "Writer"]
+
+_log = logging.getLogger("fetchkit.forward.cache")
 
 # A few builds of a large game with its data; Chromium takes up to 1.25 GiB of a disk for all sites together.
 MAX_SIZE: Final = 4 * 1024**3
@@ -89,6 +94,8 @@ class Store:
     _root: str = field(init=False)
     _since_sweep: int = field(default=0, init=False)
     _underway: int = field(default=0, init=False)
+    _fails: bool = field(default=False, init=False)
+    _putting: threading.Lock = field(init=False, factory=threading.Lock, repr=False)
 
     def __attrs_post_init__(self) -> None:
         """Make the folder, and remove what a crash has left.
@@ -134,12 +141,15 @@ class Store:
         """Store a record whose body is there, instead of its variant's old one; False: the disk fails."""
         folder = self._folder(url)
         place = os.path.join(folder, f"{record.variant}.json")
-        replaced = disk.read_record(place)
-        try:
-            disk.write_record(place, record)
-            self._touch(folder, record)
-        except OSError:
-            return False
+        with self._putting:  # two at once would both replace the same one, and leave a body that nobody names
+            replaced = disk.read_record(place)
+            try:
+                disk.write_record(place, record)
+                self._touch(folder, record)
+            except OSError as error:
+                self.failed(error)
+                return False
+        self._fails = False
         if replaced and replaced.body != record.body:
             disk.unlink(os.path.join(folder, replaced.body))
         return True
@@ -156,7 +166,8 @@ class Store:
         try:
             os.makedirs(folder, 0o700, exist_ok=True)
             temporary, descriptor = disk.create(folder)
-        except OSError:
+        except OSError as error:
+            self.failed(error)
             return None
         return Writer(self, url, record, length, temporary, descriptor)
 
@@ -190,11 +201,22 @@ class Store:
         """Bytes of a body that is no longer being written."""
         self._underway -= size
 
-    async def grew(self, size: int) -> None:
-        """Count bytes that are stored now, and sweep when it is time to."""
+    def failed(self, error: OSError) -> None:
+        """Say that nothing can be stored: once, until something could be again."""
+        if not self._fails:
+            self._fails = True
+            reason = error.strerror or error
+            _log.warning("%s cannot take answers: %s. They pass unstored.", self.directory, reason)
+
+    def grew(self, size: int) -> None:
+        """Count bytes that are stored now."""
         self._since_sweep += size + OVERHEAD
+
+    async def tidy(self) -> None:
+        """Sweep when it is time to."""
         if self._since_sweep >= self._step:
-            await asyncio.to_thread(self.sweep)
+            # A page that leaves cancels its request, and with that a sweep that waits for a thread.
+            await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, self.sweep))
 
     @property
     def _step(self) -> int:
@@ -230,23 +252,30 @@ class Writer:
             return
         self._written += len(piece)
         fits = self._store.takes(len(piece)) and self._written <= self._store.max_entry
-        with contextlib.suppress(OSError):
+        try:
             if fits:
                 disk.write_all(self._descriptor, piece)
                 return
+        except OSError as error:
+            self._store.failed(error)
         self.abort()
+
+    @property
+    def began(self) -> bool:
+        """Whether there was a piece."""
+        return self._written > 0
 
     async def commit(self) -> bool:
         """The body came whole: store it. False where that failed, or where it is not as long as was said.
 
-        To be called once the page has everything, for it may take a moment.
+        To be called before the page has everything: what it asks for next then finds it.
         """
         if not self._release() or self._length not in (None, self._written):
             disk.unlink(self._temporary)
             return False
         if not await asyncio.to_thread(self._name):
             return False
-        await self._store.grew(self._written)
+        self._store.grew(self._written)
         return True
 
     def abort(self) -> None:
@@ -262,7 +291,8 @@ class Writer:
         self._store.gives_back(self._written)
         try:
             os.close(descriptor)
-        except OSError:  # of a disk behind a network
+        except OSError as error:  # of a disk behind a network
+            self._store.failed(error)
             return False
         return True
 
@@ -272,7 +302,8 @@ class Writer:
         record = evolve(self._record, body=os.path.basename(body), size=self._written)
         try:
             os.rename(self._temporary, body)
-        except OSError:
+        except OSError as error:
+            self._store.failed(error)
             disk.unlink(self._temporary)
             return False
         if not self._store.put(self._url, record):
