@@ -33,12 +33,13 @@ class Answered:
 
     Attributes:
         method: request method.
-        target: request target as it stood on the wire.
+        target: request target as it stood on the wire, less the access token and passwords in it; `-` where
+            the parser refused the request.
         status: status code.
         sent: bytes of the body that were handed to the connection.
         seconds: from the parsed request head to the last byte handed over.
         peer: address of the client, empty when it is gone.
-        note: what is worth knowing besides, such as `br` or `bytes 0-7`.
+        note: what is worth knowing besides, such as `br` or `bytes 0-7`; why, and what helps, for a refusal.
     """
 
     method: str
@@ -90,7 +91,7 @@ class Refused:
 
     Attributes:
         method: request method.
-        target: request target as it stood on the wire.
+        target: request target as it stood on the wire, less the access token and passwords in it.
         status: status code of the refusal.
         detail: why, as a sentence.
         hint: the flag that would allow it, empty when none does.
@@ -126,7 +127,7 @@ class HopFailed:
 
     Attributes:
         method: request method.
-        url: what was asked for.
+        url: what was asked for; the request target where that holds no URL.
         detail: why, as a sentence.
         hint: the flag or key that helps, empty when none does.
     """

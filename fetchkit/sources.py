@@ -25,6 +25,13 @@ __all__ = ["Effective", "as_toml", "environment_name", "file_key", "flag_name", 
 
 _YES = {"1", "true", "yes", "on"}
 _DIGITS = re.compile(r"[0-9]{1,9}")
+_NAMES_OF_KINDS = {
+    bool: "true or false",
+    int: "a whole number",
+    float: "a number",
+    str: "text",
+    Path: "a path",
+}
 _NO = {"0", "false", "no", "off", ""}
 
 
@@ -196,14 +203,31 @@ def _sentence(error: Exception, raw: Any, attribute: "attrs.Attribute[Any]") -> 
         extra = min(error.extra_fields)
         known = [file_key(a.name) for a in attrs.fields(error.cl)]
         return f"has the unknown key {extra!r}{_nearest(extra, known)}"
-    kinds = _choices(attribute.type)
+    where, raw, wanted = _misfit(raw, attribute.type)
+    kinds = _choices(wanted)
     enums = [kind for kind in kinds if isinstance(kind, type) and issubclass(kind, Enum)]
     if enums:
-        return f"{raw!r} is not one of {', '.join(str(member.value) for member in enums[0])}."
-    wanted = {bool: "true or false", int: "a whole number", str: "text", Path: "a path"}
-    if get_origin(attribute.type) is tuple:
-        return f"{raw!r} is not a list of values of the right kind."
-    return f"{raw!r} is not {wanted.get(kinds[0], 'a table of the right kind')}."
+        return f"{where}{raw!r} is not one of {', '.join(str(member.value) for member in enums[0])}."
+    if get_origin(wanted) is tuple:
+        return f"{where}{raw!r} is not a list of values of the right kind."
+    return f"{where}{raw!r} is not {_NAMES_OF_KINDS.get(kinds[0], 'a table of the right kind')}."
+
+
+def _misfit(raw: Any, kind: Any) -> tuple[str, Any, Any]:
+    """The innermost value of a table that has the wrong type: its keys, the value, the type."""
+    members: list[tuple[str, Any, Any]] = []
+    if isinstance(raw, Mapping) and attrs.has(kind):
+        known = {file_key(a.name): a.type for a in attrs.fields(kind) if a.init}
+        members = [(key, value, known[key]) for key, value in raw.items() if key in known]
+    elif isinstance(raw, Mapping) and get_origin(kind) is Mapping:
+        members = [(_key(str(name)), value, get_args(kind)[1]) for name, value in raw.items()]
+    for key, value, wanted in members:
+        try:
+            _CONVERTER.structure(value, wanted)
+        except Exception:  # noqa: BLE001  whatever it is, this is the one
+            where, inner, innermost = _misfit(value, wanted)
+            return f"{key}: {where}", inner, innermost
+    return "", raw, kind
 
 
 def _choices(kind: Any) -> tuple[Any, ...]:

@@ -1,6 +1,9 @@
-"""Text for people: sizes, and foreign text made safe for a terminal. Pure."""
+"""Text for people: sizes, near misses, and foreign text made safe for a terminal. Pure."""
 
-__all__ = ["escape", "escape_lines", "readable_size"]
+import difflib
+from collections.abc import Iterable
+
+__all__ = ["escape", "escape_lines", "nearest", "readable_size"]
 
 _UNITS = ("KiB", "MiB", "GiB", "TiB")
 
@@ -15,6 +18,11 @@ def escape(text: str) -> str:
 def escape_lines(text: str) -> str:
     """Several lines, each escaped."""
     return "\n".join(map(escape, text.split("\n")))
+
+
+def nearest(word: str, known: Iterable[str]) -> str:
+    """The known word that was probably meant; empty where none is near."""
+    return next(iter(difflib.get_close_matches(word, list(known), n=1)), "")
 
 
 def readable_size(size: int) -> str:

@@ -1,6 +1,7 @@
 """COOP, COEP, CORP, CORS, nosniff and caching stand on every response, whoever wrote it."""
 
 import asyncio
+import json
 import os
 from pathlib import Path
 
@@ -88,6 +89,9 @@ CASES = {
 }
 
 
+OF_THE_PARSER = list(CASES)[list(CASES).index("400 no HTTP") :]
+
+
 @pytest.fixture
 def folder(folder: Path) -> Path:
     """The usual folder with a file that is streamed and a folder that is listed."""
@@ -120,6 +124,15 @@ async def test_the_shared_headers_are_on(case: Case, mode: Mode, serve: Serve, r
     assert answer.status == case.status
     assert answer.headers.getall("Cache-Control") == [case.caching]
     assert_shared(answer, mode, of_parser=ORIGIN not in case.request)
+
+
+@pytest.mark.parametrize("name", OF_THE_PARSER)
+async def test_what_the_parser_refuses_says_what_helps(name: str, serve: Serve, raw: Raw) -> None:
+    client = await raw(await serve())
+    client.send(CASES[name].request.encode("latin-1"))
+    said = json.loads((await client.answer()).body)
+    assert said["hint"].endswith(".")
+    assert "status line" not in said["detail"].lower()  # it is a request
 
 
 @pytest.mark.parametrize(

@@ -8,12 +8,12 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "fetchkit"
 
 # Features do not know each other; each is a folder.
-FEATURES = {"control", "files", "forward", "sockets", "watch"}
+FEATURES = {"control", "files", "forward", "origin", "sockets", "watch"}
 # Rooms that features share, and the modules at the top: from the foundation up.
 LAYERS = (
     {"errors", "lazy", "text", "version"},
     {"http", "net"},
-    {"forward.rules", "forward.settings", "isolation.rules"},
+    {"forward.rules", "forward.settings", "isolation.rules", "origin.memory.state", "origin.settings"},
     {"config", "events"},
     {"assets", "log", "sources", "listen", "certificates"},
     {"isolation", "isolation.hook"},
@@ -39,6 +39,21 @@ PURE = {
     "forward.redirects",
     "forward.rules",
     "isolation.rules",
+    *(f"origin.faults.{path.stem}" for path in (PACKAGE / "origin" / "faults").glob("[a-z]*.py")),
+    "origin.answer",
+    "origin.asked",
+    "origin.bodies",
+    "origin.catalogue",
+    "origin.choice",
+    "origin.encoders",
+    "origin.fields",
+    "origin.memory.bounds",
+    "origin.memory.state",
+    "origin.openapi",
+    "origin.page",
+    "origin.parameters",
+    "origin.route",
+    "origin.settings",
     "text",
 }
 IMPURE = {"asyncio", "socket", "ssl", "subprocess", "threading", "selectors", "pathlib", "io", "tempfile"}
@@ -53,6 +68,7 @@ MEETS_HTTP = {
     "files.transfer",
     "forward.relay",
     "forward.websocket",
+    "origin.wire",
 }
 
 

@@ -1,13 +1,13 @@
 """Cookies of targets that opted in: kept here (`jar`), or handed to the page (`rewrite`)."""
 
 from collections import defaultdict
-from collections.abc import Sequence
 from typing import Final
 
 import aiohttp
 from aiohttp import hdrs
-from attrs import field, frozen, mutable
+from attrs import evolve, field, frozen, mutable
 from multidict import CIMultiDict, CIMultiDictProxy
+from yarl import URL
 
 from fetchkit.forward.cookies import pick_cookies, rewrite_set_cookie
 from fetchkit.forward.rules import ForwardUrl
@@ -15,7 +15,7 @@ from fetchkit.forward.servers import address
 from fetchkit.forward.settings import Cookies, Target
 from fetchkit.http.dates import parse_http_date
 
-__all__ = ["KeptCookies", "PagePlace", "with_new"]
+__all__ = ["KeptCookies", "PagePlace"]
 
 # Browsers keep 180 cookies of a site (Chromium, kDomainMaxCookies).
 MAX_NAMES: Final = 180
@@ -54,7 +54,7 @@ class KeptCookies:
         """Add the field Cookie for a request, where there is something to send."""
         line = ""
         if target.cookies is Cookies.JAR:
-            found = self.jar.filter_cookies(address(url))
+            found = self.jar.filter_cookies(_place(url))
             line = "; ".join(f"{name}={morsel.coded_value}" for name, morsel in found.items())
             line = line.replace(_QUOTE, '"')
         elif target.cookies is Cookies.REWRITE:
@@ -70,7 +70,7 @@ class KeptCookies:
         if not lines:
             return []
         if target.cookies is Cookies.JAR:
-            self.jar.update_cookies_from_headers([_ended(_unquoted(line)) for line in lines], address(url))
+            self.jar.update_cookies_from_headers([_ended(_unquoted(line)) for line in lines], _place(url))
             return []
         names, rewritten = self._names[str(url.origin)], []
         for line in lines:
@@ -93,12 +93,9 @@ class KeptCookies:
         return self._jar
 
 
-def with_new(page: str | None, set_cookies: Sequence[str]) -> str | None:
-    """The page's field Cookie as its browser would send it once it has these cookies; the new ones win."""
-    fresh = [line.partition(";")[0] for line in set_cookies]
-    names = {pair.partition("=")[0].strip() for pair in fresh}
-    kept = [p for p in (page or "").split("; ") if p and p.partition("=")[0].strip() not in names]
-    return "; ".join([*kept, *fresh]) or None
+def _place(url: ForwardUrl) -> URL:
+    """Where a cookie belongs: without the query, which `address` has in the path."""
+    return address(evolve(url, target=url.target.partition("?")[0]))
 
 
 def _unquoted(line: str) -> str:

@@ -5,12 +5,14 @@ name: only what a server has set goes back to it. The cookie that holds the acce
 """
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
+from http.cookiejar import http2time  # type: ignore[attr-defined]  # no stub
 from typing import Final
 
 from fetchkit.forward.rules import RESERVED_NAME
+from fetchkit.http.dates import parse_http_date
 
-__all__ = ["pick_cookies", "rewrite_set_cookie"]
+__all__ = ["pick_cookies", "rewrite_set_cookie", "with_new"]
 
 _CONTROLS = re.compile(r"[\x00-\x08\x0a-\x1f\x7f]")
 # RFC 6265bis, section 4.1.3: a browser refuses these names where Path is not "/" or Secure is missing, which
@@ -19,6 +21,7 @@ _PREFIXES: Final = ("__host-", "__secure-", "__http-")
 _DISGUISE: Final = "fetchkit"
 _REPLACED: Final = frozenset({"domain", "path"})
 _SECURE_ONLY: Final = frozenset({"secure", "partitioned"})
+_SECONDS = re.compile(r"-?[0-9]+")  # RFC 6265, section 5.2.2: anything else is no Max-Age
 
 
 def rewrite_set_cookie(
@@ -69,6 +72,46 @@ def pick_cookies(header: str | None, names: Collection[str]) -> str:
     return "; ".join(f"{name}={value}" for name, value in found if name)
 
 
+def with_new(page: str | None, lines: Iterable[str], path: str, now: float) -> str | None:
+    """The page's Cookie as its browser would send it to the same server, once it has these cookies.
+
+    Args:
+        page: the value of Cookie as it came, None for none.
+        lines: values of Set-Cookie as upstream sent them.
+        path: of the URL that is asked for next; a cookie for another one changes nothing there.
+        now: seconds since the epoch.
+    """
+    kept = [pair for pair in (page or "").split("; ") if pair]
+    for line in lines:
+        pair, *attributes = (part.strip(" \t") for part in line.split(";"))
+        name, equals, value = (part.strip(" \t") for part in pair.partition("="))
+        if _CONTROLS.search(line) or not equals or not _may_travel(name):
+            continue
+        if not _covers(_last_path(attributes), path):
+            continue
+        name = _page_name(name)
+        kept = [known for known in kept if known.partition("=")[0].strip(" \t") != name]
+        if not _is_over(attributes, now):
+            kept.append(f"{name}={value}")
+    return "; ".join(kept) or None
+
+
+def _is_over(attributes: list[str], now: float) -> bool:
+    """Whether a Set-Cookie deletes; Max-Age wins over Expires (RFC 6265, section 5.3, step 3)."""
+    ages, dates = _values(attributes, "max-age"), _values(attributes, "expires")
+    ages = [age for age in ages if _SECONDS.fullmatch(age)]
+    if ages:
+        return int(ages[-1][:20]) <= 0
+    ends = [end for end in map(_date, dates) if end is not None]
+    return bool(ends) and ends[-1] <= now
+
+
+def _date(text: str) -> float | None:
+    """An HTTP date, or one of those that Netscape began with: `Thu, 01-Jan-1970 00:00:00 GMT`."""
+    seconds = parse_http_date(text)
+    return http2time(text) if seconds is None else seconds
+
+
 def _may_travel(name: str) -> bool:
     return bool(name) and not name.lower().startswith(RESERVED_NAME)
 
@@ -92,9 +135,13 @@ def _last_path(attributes: list[str]) -> str:
     Without one that begins with `/` (section 5.2.4) it is the whole server: the default, the folder of the
     request, is the browser's to find, and it does not know what was asked after a redirect.
     """
-    pairs = [[part.strip(" \t") for part in attribute.partition("=")] for attribute in attributes]
-    paths = [value for name, _, value in pairs if name.lower() == "path"]
+    paths = _values(attributes, "path")
     return paths[-1] if paths and paths[-1].startswith("/") else "/"
+
+
+def _values(attributes: list[str], wanted: str) -> list[str]:
+    pairs = [[part.strip(" \t") for part in attribute.partition("=")] for attribute in attributes]
+    return [value for name, _, value in pairs if name.lower() == wanted]
 
 
 def _page_path(path: str, prefix: str, base: str) -> str | None:

@@ -26,17 +26,15 @@ from attrs import field, frozen, mutable
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from fetchkit.errors import BadGatewayError, BadRequestError
-from fetchkit.forward.failures import failure
+from fetchkit.forward.failures import HeadTimeoutError, failure
+from fetchkit.forward.limits import MAX_FIELD, MAX_FIELDS
 from fetchkit.forward.rules import ForwardUrl
 from fetchkit.forward.servers import Server, Upstream
 from fetchkit.forward.watchdog import Watchdog
 from fetchkit.net.dial import Asked
 
-__all__ = ["Exchange", "Tee", "UpstreamResponse", "exchanging"]
+__all__ = ["MAX_FIELD", "MAX_FIELDS", "Exchange", "Tee", "UpstreamResponse", "exchanging"]
 
-# Twice what Node and Go take for a whole head; upstreams with large cookies exist.
-MAX_FIELD: Final = 32 * 1024
-MAX_FIELDS: Final = 256
 # Methods that may be sent twice (RFC 9110, section 9.2.2).
 _IDEMPOTENT: Final = frozenset({"GET", "HEAD", "OPTIONS", "TRACE", "PUT", "DELETE"})
 _CLIENT_ERRORS = (aiohttp.ClientError, HttpProcessingError, TimeoutError, OSError, ValueError)
@@ -208,16 +206,24 @@ class exchanging:  # noqa: N801  used as `async with exchanging(…) as response
             raise _StaleConnectionError
         _prepare(protocol, self.exchange.method)
         lost = _watched(protocol)
-        watchdog = self._watchdog = Watchdog(self.server.stall, partial(_bite_head, protocol))
+        watchdog = self._watchdog = Watchdog(
+            self.server.stall, partial(_bite_head, protocol, self.server.stall)
+        )
         if self.exchange.body is None:
             protocol.transport.write(_head(self.exchange, self.server))
             watchdog.begin()
         else:
             self._writing = asyncio.ensure_future(self._write(protocol, self.exchange.body))
+        interim = False
         while True:
-            message, content = await protocol.read()
+            try:
+                message, content = await protocol.read()
+            except HeadTimeoutError as error:
+                error.began |= interim
+                raise
             if message.code >= 200 or message.code == 101:  # noqa: PLR2004  1xx are interim answers
                 break
+            interim = True
         watchdog.stop()
         _judge_framing(message.headers)
         if content.is_eof():
@@ -284,8 +290,16 @@ def _prepare(protocol: ResponseHandler, method: str) -> None:
     protocol.fetchkit_parses = method != "HEAD"  # type: ignore[attr-defined]
 
 
-def _bite_head(protocol: ResponseHandler) -> None:
-    protocol.set_exception(aiohttp.SocketTimeoutError("no answer"))
+def _bite_head(protocol: ResponseHandler, limit: float) -> None:
+    protocol.set_exception(HeadTimeoutError(limit, began=_has_begun(protocol)))
+
+
+def _has_begun(protocol: ResponseHandler) -> bool:
+    """Whether some of a head has come, as aiohttp asks when a connection is lost; ends the parser."""
+    try:
+        return protocol._parser is not None and protocol._parser.feed_eof() is not None  # noqa: SLF001
+    except Exception:  # noqa: BLE001  what has come makes no head
+        return True
 
 
 def _bite_body(content: StreamReader) -> None:

@@ -1,15 +1,37 @@
 """What a failure of the client means to the page: the status, the sentence, and the key that helps."""
 
 import os
+from typing import Final
 
 import aiohttp
 from aiohttp.http_exceptions import HttpProcessingError
 
 from fetchkit.errors import BadGatewayError, ForbiddenError, GatewayTimeoutError, HttpError
+from fetchkit.forward.limits import MAX_FIELD, MAX_FIELDS
 from fetchkit.forward.rules import ForwardUrl
 from fetchkit.net.dial import Asked
 
-__all__ = ["failure"]
+__all__ = ["HeadTimeoutError", "failure"]
+
+_LOG: Final = "The server's log may say why."
+_SHORTER: Final = "The server must send a shorter head: no setting raises the limit."
+_MENDED: Final = "The server must mend its answer: clients that read strictly refuse it, browsers among them."
+_WITH_TLS: Final = {"http": "https", "ws": "wss"}
+_WITHOUT_TLS: Final = {"https": "http", "wss": "ws"}
+
+
+class HeadTimeoutError(aiohttp.SocketTimeoutError):
+    """The head of an answer did not come in time.
+
+    Attributes:
+        limit: seconds that it had.
+        began: whether some of it has come.
+    """
+
+    def __init__(self, limit: float, *, began: bool) -> None:
+        super().__init__("no answer")
+        self.limit = limit
+        self.began = began
 
 
 def failure(error: Exception, asked: Asked, url: ForwardUrl) -> HttpError:
@@ -25,8 +47,20 @@ def failure(error: Exception, asked: Asked, url: ForwardUrl) -> HttpError:
 
 def _of_the_time(error: Exception, url: ForwardUrl, key: str) -> HttpError | None:
     if isinstance(error, aiohttp.ConnectionTimeoutError):
-        detail = f"{url.authority} cannot be reached: no answer."
-        return GatewayTimeoutError(detail, f"{key} connect-timeout is the limit.")
+        detail, hint = (
+            f"{url.authority} cannot be reached: no answer.",
+            f"{key} connect-timeout is the limit.",
+        )
+        if url.scheme in ("https", "wss"):  # which of the two it was, the client does not tell
+            detail = f"{url.authority} cannot be reached: no answer, or none to the TLS handshake."
+            hint += f" Where the server speaks no TLS, ask for {_WITHOUT_TLS[url.scheme]}://."
+        return GatewayTimeoutError(detail, hint)
+    if isinstance(error, HeadTimeoutError):
+        hint = f"{key} stall-timeout is the limit."
+        if error.began:
+            detail = f"{url.authority} did not finish its headers in {error.limit:g} s."
+            return BadGatewayError(detail, hint)
+        return GatewayTimeoutError(f"{url.authority} did not answer in {error.limit:g} s.", hint)
     if isinstance(error, TimeoutError):
         detail = f"{url.authority} did not answer in time."
         return GatewayTimeoutError(detail, f"{key} stall-timeout is the limit.")
@@ -43,11 +77,16 @@ def _of_the_connection(error: Exception, url: ForwardUrl, key: str) -> HttpError
         case aiohttp.ClientConnectorDNSError():
             return BadGatewayError(f"The name {url.host} cannot be resolved.", "Is it spelled right?")
         case aiohttp.ClientConnectorError():
-            return BadGatewayError(f"{url.authority} cannot be reached: {_reason(error.os_error)}.")
+            detail = f"{url.authority} cannot be reached: {_reason(error.os_error)}."
+            return BadGatewayError(
+                detail, "Does a server listen there? Start it, or mend the port in the URL."
+            )
         case aiohttp.ClientOSError():
-            return BadGatewayError(f"The connection to {url.authority} broke: {_reason(error)}.")
+            detail = f"The connection to {url.authority} broke: {_reason(error)}."
+            return BadGatewayError(detail, _scheme_hint(url))
         case aiohttp.ServerDisconnectedError():
-            return BadGatewayError(f"{url.authority} closed the connection without an answer.")
+            detail = f"{url.authority} closed the connection without an answer."
+            return BadGatewayError(detail, _scheme_hint(url))
         case _:
             return None
 
@@ -55,12 +94,24 @@ def _of_the_connection(error: Exception, url: ForwardUrl, key: str) -> HttpError
 def _of_the_answer(error: Exception, url: ForwardUrl) -> HttpError:
     message = error.message if isinstance(error, HttpProcessingError) else str(error)
     if message.startswith("Got more than"):  # the parser's words for LineTooLong, followed by the line
-        return BadGatewayError(
-            f"{url.authority} answered with a header field or status line that is too long."
+        detail = (
+            f"{url.authority} answered with a header field or status line of more than {MAX_FIELD} bytes."
         )
+        return BadGatewayError(detail, _SHORTER)
+    if message.startswith("Too many headers"):
+        detail = f"{url.authority} answered with more than {MAX_FIELDS} header fields."
+        return BadGatewayError(detail, _SHORTER)
     if isinstance(error, HttpProcessingError):
-        return BadGatewayError(f"{url.authority} answered what is not HTTP: {_first_line(message)}.")
-    return BadGatewayError(f"The request to {url.authority} failed: {_first_line(message)}.")
+        hint = _scheme_hint(url) if message.startswith("Bad status line") else _MENDED
+        return BadGatewayError(f"{url.authority} answered what is not HTTP: {_first_line(message)}.", hint)
+    return BadGatewayError(f"The request to {url.authority} failed: {_first_line(message)}.", _LOG)
+
+
+def _scheme_hint(url: ForwardUrl) -> str:
+    """For servers that answer nothing, or nothing that can be read: many speak the other protocol."""
+    if url.scheme in _WITHOUT_TLS:
+        return _LOG
+    return f"{_LOG} Where the server speaks TLS, ask for {_WITH_TLS[url.scheme]}://."
 
 
 def _reason(error: OSError) -> str:

@@ -25,6 +25,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 
 __all__ = [
     "FINAL_URL",
+    "MAX_URL",
     "REQUEST_URL",
     "exposed_names",
     "is_loop",
@@ -39,6 +40,8 @@ Headers = CIMultiDict[str] | CIMultiDictProxy[str]
 # cors-anywhere's names: the URL that answered in the end, and the one that was asked for.
 FINAL_URL: Final = "X-Final-URL"
 REQUEST_URL: Final = "X-Request-URL"
+# A longer URL is in neither: clients limit the head of a response (Node to 16 KiB in all).
+MAX_URL: Final = 4096
 
 # They are about one connection (RFC 9110, section 7.6.1; RFC 9112, section 6.1). Keep-Alive and
 # HTTP2-Settings are of RFC 2068 and RFC 7540, Proxy-Connection of no standard. The Proxy-* are between a
@@ -213,17 +216,18 @@ def request_headers(headers: Headers, *, encoding_identity: bool, via: str) -> C
     return CIMultiDict(passing)
 
 
-def response_headers(headers: Headers, *, via: str) -> list[tuple[str, str]]:
+def response_headers(headers: Headers, *, via: str, status: int = 200) -> list[tuple[str, str]]:
     """The fields to give the page for the fields that upstream sent; in order, duplicates kept.
 
     Args:
         headers: as received.
         via: our member of Via: `1.1 name`.
+        status: of the response.
     """
     # RFC 9112, section 6.3: beside Transfer-Encoding an intermediary "MUST first remove the received
-    # Content-Length field".
-    framed_anew = hdrs.TRANSFER_ENCODING in headers
-    removed = _NOT_TO_THE_PAGE_NOR_LENGTH if framed_anew else _NOT_TO_THE_PAGE
+    # Content-Length field". RFC 9110, section 8.6: a 204 MUST NOT have one.
+    without_length = hdrs.TRANSFER_ENCODING in headers or status == 204  # noqa: PLR2004
+    removed = _NOT_TO_THE_PAGE_NOR_LENGTH if without_length else _NOT_TO_THE_PAGE
     passing = _pass(headers, removed, _RESPONSE_FAMILIES)
     if hdrs.WWW_AUTHENTICATE in headers:
         passing = [pair for pair in passing if not _prompts(*pair)]

@@ -38,6 +38,9 @@ _BODY_FIELDS: Final = (
     "Trailer",
     "Expect",
 )
+_HINT: Final = (
+    "The server must mend its Location; with X-Fetchkit-Redirect: manual the page gets the redirect."
+)
 # The same, step 4: "Authorization and Cookie"
 _CREDENTIALS: Final = ("Authorization", "Cookie", "Proxy-Authorization")
 
@@ -97,11 +100,11 @@ def _located(url: ForwardUrl, location: str) -> ForwardUrl:
         target = resolve(url, location)
     except BadRequestError as error:
         detail = f"{url.authority} redirects to a URL that cannot be used: {error.detail}"
-        raise BadGatewayError(detail) from None
+        raise BadGatewayError(detail, _HINT) from None
     # Fetch standard, HTTP-redirect fetch: "If locationURL's scheme is not an HTTP(S) scheme, then return a
     # network error." A WebSocket handshake is never redirected (WebSockets standard: redirect mode "error").
     if target.origin.scheme != target.scheme:
-        raise BadGatewayError(f"{url.authority} redirects to the scheme {target.scheme}.")
+        raise BadGatewayError(f"{url.authority} redirects to the scheme {target.scheme}.", _HINT)
     return target
 
 

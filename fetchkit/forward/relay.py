@@ -18,7 +18,7 @@ import aiohttp
 from aiohttp import HttpVersion10, web
 
 from fetchkit.forward.cache.hop import StoredResponse
-from fetchkit.forward.exchange import UpstreamResponse
+from fetchkit.forward.exchange import Tee, UpstreamResponse
 from fetchkit.web.prebuilt import PrebuiltResponse
 
 __all__ = ["GONE", "BodyBrokenError", "RelayResponse"]
@@ -99,8 +99,8 @@ class RelayResponse(PrebuiltResponse):
         piece = b"" if content.exception() else content.read_nowait(-1)
         self._sent = len(piece)
         whole = content.is_eof() and not content.exception() and self._is_whole(self._upstream)
-        if tee is not None and piece:
-            tee.write(piece)
+        if tee is not None:
+            await _tee(tee, piece, whole=whole or self._sent == self._length)
         if whole and not chunked:
             await writer.write_eof(head + piece)
         else:
@@ -111,12 +111,12 @@ class RelayResponse(PrebuiltResponse):
                     await writer.write(piece)
             while piece := await self._next(self._upstream):
                 if tee is not None:
-                    tee.write(piece)
+                    await _tee(tee, piece, whole=self._sent + len(piece) == self._length)
                 await writer.write(piece)
                 self._sent += len(piece)
+            if tee is not None:
+                await _tee(tee, b"", whole=True)
             await writer.write_eof()
-        if tee is not None:
-            await tee.commit()
 
     async def _relay_stored(self, request: web.BaseRequest, head: bytes, stored: StoredResponse) -> None:
         await request.writer.write(head)
@@ -151,6 +151,13 @@ class RelayResponse(PrebuiltResponse):
         if self._length is not None:
             return self._sent == self._length
         return not upstream.was_reset
+
+
+async def _tee(tee: Tee, piece: bytes, *, whole: bool) -> None:
+    """Store a piece, and the body before the page has all of it: what it asks for next finds it stored."""
+    tee.write(piece)
+    if whole:
+        await tee.commit()
 
 
 def _cut(request: web.BaseRequest, *, framed: bool) -> None:

@@ -1,13 +1,15 @@
 """The forward over HTTP: `/forward/URL`, `/forward?url=`, and fixed routes."""
 
 import secrets
+import time
 from collections.abc import Iterable
+from functools import partial
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from aiohttp import hdrs, web
+from aiohttp import HttpVersion10, hdrs, web
 from attrs import field, frozen
-from multidict import CIMultiDict
+from multidict import CIMultiDict, CIMultiDictProxy
 
 from fetchkit.errors import (
     BadGatewayError,
@@ -19,11 +21,16 @@ from fetchkit.errors import (
     NotFoundError,
 )
 from fetchkit.events import Events, Hop, HopFailed
+from fetchkit.forward import websocket
 from fetchkit.forward.bodies import MAX_KEPT, RequestBody
 from fetchkit.forward.cache.hop import StoredResponse, cached_exchanging
-from fetchkit.forward.cookiejar import KeptCookies, PagePlace, with_new
+from fetchkit.forward.cookiejar import KeptCookies, PagePlace
+from fetchkit.forward.cookies import with_new
 from fetchkit.forward.exchange import Exchange, UpstreamResponse, exchanging
 from fetchkit.forward.headers import (
+    FINAL_URL,
+    MAX_URL,
+    REQUEST_URL,
     exposed_names,
     is_loop,
     is_service_worker,
@@ -36,7 +43,6 @@ from fetchkit.forward.relay import RelayResponse
 from fetchkit.forward.rules import FixedRoute, ForwardUrl, parse_query, parse_url, resolve
 from fetchkit.forward.servers import Server, Upstream
 from fetchkit.forward.settings import Cookies, Encoding, Forward, Redirects, Target, with_environment
-from fetchkit.forward.websocket import relay_websocket
 from fetchkit.http.cors import CorsPolicy
 from fetchkit.isolation import Corp, Zone, add_zone, plan_of
 from fetchkit.net.dial import Dialer
@@ -45,13 +51,14 @@ from fetchkit.web.guard import guarded, ignore_expect, is_preflight
 from fetchkit.web.keys import events_of
 from fetchkit.web.prebuilt import PrebuiltResponse, status_line
 from fetchkit.web.problems import Handler, answering
+from fetchkit.web.targets import shown_target
 from fetchkit.web.tokens import without_token
 from fetchkit.web.upgrades import asks_for_websocket
 
 if TYPE_CHECKING:
     from fetchkit.forward.cache.lookup import DiskCache
 
-__all__ = ["refuse", "setup"]
+__all__ = ["refuse", "send_continue", "setup"]
 
 # Chromium keeps a preflight's answer for two hours at most.
 PREFLIGHT_SECONDS = 7200
@@ -102,6 +109,7 @@ def setup(
     async def close(_app: web.Application) -> None:
         await upstream.close()
 
+    websocket.setup(app)
     app.on_cleanup.append(close)
 
 
@@ -151,27 +159,29 @@ class _Forwarder:
         async def forward(request: web.Request) -> web.StreamResponse:
             if is_preflight(request):
                 return self._preflight(request)
-            url = self._url(request, route)
+            url = None
             try:
+                url = self._url(request, route)
                 self._judge(request)
                 if asks_for_websocket(request):
-                    return await relay_websocket(
-                        request, url, self.upstream, self._handshake_headers(request, url)
-                    )
+                    return await self._websocket(request, url, route)
                 return await self._follow(request, url, route)
             except HttpError as error:
-                self.events.emit(HopFailed(request.method, str(url), error.detail, error.hint))
+                if HopFailed in self.events.heard:
+                    asked = shown_target(request.raw_path) if url is None else str(url)
+                    self.events.emit(HopFailed(request.method, asked, error.detail, error.hint))
                 raise
 
         return forward
 
     def _url(self, request: web.Request, route: FixedRoute | None) -> ForwardUrl:
         target = without_token(request.raw_path)
+        prefix = self.prefix if route is None else route.prefix
+        if not target.startswith(prefix):  # the router decodes escapes, the prefix has none
+            raise NotFoundError(f"Nothing is at {request.path}.", f"Write {prefix} without escapes.")
+        rest = target.removeprefix(prefix)
         if route is not None:
-            if not target.startswith(route.prefix):  # the router decodes escapes, the prefix has none
-                raise NotFoundError(f"Nothing is at {request.path}.")
-            return route.url(target.removeprefix(route.prefix))
-        rest = target.removeprefix(self.prefix)
+            return route.url(rest)
         return parse_url(rest[1:]) if rest.startswith("/") else parse_query(rest.removeprefix("?"))
 
     def _judge(self, request: web.Request) -> None:
@@ -198,17 +208,25 @@ class _Forwarder:
         identity = self.settings.encoding is Encoding.IDENTITY
         return request_headers(request.headers, encoding_identity=identity, via=self.via)
 
-    def _handshake_headers(self, request: web.Request, url: ForwardUrl) -> CIMultiDict[str]:
-        headers = self._first_headers(request)
-        self.cookies.add(headers, url, self.upstream.server(url).target, request.headers.get(hdrs.COOKIE))
-        return headers
+    async def _websocket(
+        self, request: web.Request, url: ForwardUrl, route: FixedRoute | None
+    ) -> web.StreamResponse:
+        headers, target = self._first_headers(request), self.upstream.server(url).target
+        self.cookies.add(headers, url, target, request.headers.get(hdrs.COOKIE))
+
+        def keep(answered: CIMultiDictProxy[str]) -> list[str]:
+            if target.cookies is Cookies.OFF:
+                return []
+            return self._set_cookies(request, answered, url, target, route)
+
+        return await websocket.relay_websocket(request, url, self.upstream, headers, keep)
 
     async def _follow(
         self, request: web.Request, asked: ForwardUrl, route: FixedRoute | None
     ) -> web.StreamResponse:
         """Send the request, follow redirects, and relay the answer that is none."""
         manual = self._leaves_redirects(request)
-        body = RequestBody(request.content, request.content_length) if request.body_exists else None
+        body = _body_of(request) if request.body_exists else None
         method, url, headers = request.method, asked, self._first_headers(request)
         page_cookies, set_cookies = request.headers.get(hdrs.COOKIE), list[str]()
         for hops in range(MAX_REDIRECTS + 1):
@@ -235,10 +253,13 @@ class _Forwarder:
                     else next_hop(method, url, response.status, response.headers.get(hdrs.LOCATION))
                 )
                 if target.cookies is not Cookies.OFF:
-                    new = self._set_cookies(request, response, url, target, route)
-                    page_cookies, set_cookies = with_new(page_cookies, new), [*set_cookies, *new]
+                    set_cookies = [
+                        *set_cookies,
+                        *self._set_cookies(request, response.headers, url, target, route),
+                    ]
                 if redirect is None:
                     return await self._relay(request, response, asked, url, route, set_cookies, hops)
+                page_cookies = _cookies_for(redirect, page_cookies, response)
             body = _body_for(redirect, body)
             method, url, headers = redirect.method, redirect.url, headers_for(headers, redirect)
         raise BadGatewayError(f"There were more than {MAX_REDIRECTS} redirects.", "Is the target in a loop?")
@@ -264,12 +285,18 @@ class _Forwarder:
     ) -> web.StreamResponse:
         if response.status < 200:  # noqa: PLR2004  101: nobody asked for it
             raise BadGatewayError(
-                f"{url.authority} answered with status {response.status}, which ends nothing."
+                f"{url.authority} answered with status {response.status}, which ends nothing.",
+                "It changes the protocol unasked; a WebSocket begins with new WebSocket().",
             )
-        pairs = response_headers(response.headers, via=self.via)
+        pairs = response_headers(response.headers, via=self.via, status=response.status)
         if hdrs.LOCATION in response.headers:
-            pairs = [(n, self._location(url, v, route) if n.lower() == "location" else v) for n, v in pairs]
-        pairs += [("X-Request-URL", str(asked)), ("X-Final-URL", str(url))]
+            pairs = self._located(pairs, url, route)
+        final = str(url)
+        first = final if asked is url else str(asked)
+        if len(first) <= MAX_URL:
+            pairs.append((REQUEST_URL, first))
+        if len(final) <= MAX_URL:
+            pairs.append((FINAL_URL, final))
         pairs += [("Set-Cookie", line) for line in set_cookies]
         origin = request.headers.get(hdrs.ORIGIN)
         if origin is not None:
@@ -292,6 +319,19 @@ class _Forwarder:
         relay.note = ", ".join(filter(None, [followed, stored, relay.failure]))
         return relay
 
+    def _located(
+        self, pairs: list[tuple[str, str]], url: ForwardUrl, route: FixedRoute | None
+    ) -> list[tuple[str, str]]:
+        """The fields with the first Location leading through the forward; another would contradict it."""
+        located, places = list[tuple[str, str]](), 0
+        for name, value in pairs:
+            if name.lower() != "location":
+                located.append((name, value))
+            elif not places:
+                places = 1
+                located.append((name, self._location(url, value, route)))
+        return located
+
     def _location(self, url: ForwardUrl, location: str, route: FixedRoute | None) -> str:
         """Where a redirect leads by way of the forward; a fixed route stays on itself."""
         try:
@@ -307,7 +347,7 @@ class _Forwarder:
     def _set_cookies(
         self,
         request: web.Request,
-        response: UpstreamResponse | StoredResponse,
+        headers: CIMultiDictProxy[str],
         url: ForwardUrl,
         target: Target,
         route: FixedRoute | None,
@@ -317,7 +357,31 @@ class _Forwarder:
         page_path = route.prefix if route is not None and own else f"{self.prefix}/{url.origin}"
         base_path = route.base.target if route is not None and own else "/"
         where = PagePlace(page_path, base_path, secure=request.secure)
-        return self.cookies.keep(response.headers, url, target, where)
+        return self.cookies.keep(headers, url, target, where)
+
+
+def _body_of(request: web.Request) -> RequestBody:
+    body = RequestBody(request.content, request.content_length)
+    # RFC 9110, section 10.1.1: a server "MUST ignore that expectation" of HTTP/1.0.
+    if hdrs.EXPECT in request.headers and request.version != HttpVersion10:
+        body.invite = partial(send_continue, request)
+    return body
+
+
+def send_continue(request: web.Request) -> None:
+    """The interim answer, unless the final one has begun: upstream may answer before it reads."""
+    if request.transport is not None and request.writer.output_size == 0:
+        request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
+
+
+def _cookies_for(
+    redirect: Redirect, page: str | None, response: UpstreamResponse | StoredResponse
+) -> str | None:
+    """The page's cookies for the next hop: none where the origin changes, they are of the first one."""
+    if not redirect.same_origin:
+        return None
+    lines = response.headers.getall(hdrs.SET_COOKIE, ())
+    return with_new(page, lines, redirect.url.target.partition("?")[0], time.time()) if lines else page
 
 
 def _body_for(redirect: Redirect, body: RequestBody | None) -> RequestBody | None:

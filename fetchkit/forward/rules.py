@@ -46,6 +46,7 @@ _REFUSED: Final = (
     # Browsers take it for a slash and RFC 3986 does not; in a query it means itself to everybody.
     (re.compile(r"\A[^?]*\\"), "a backslash before the query", "Write / or %5C."),
 )
+_HOST_HINT: Final = "Write a name of letters, digits and hyphens, or an address, and maybe a port."
 _DELIMITERS = re.compile(r"[:/?#\[\]@\\%]")  # gen-delims (RFC 3986, section 2.2), and what reads like them
 _NO_HOST = re.compile(r"(?::[0-9]*)?")
 _NO_PORT = re.compile(r"(?:[^:]+|\[.*\]):")
@@ -232,7 +233,11 @@ def _parse_authority(authority: str) -> Host:
     name, colon, port = authority.partition(":")
     if "%" in name or not name.isascii():
         authority = f"{_a_labels(name)}{colon}{port}"
-    return _without_odd_numbers(parse_host(authority))
+    try:
+        host = parse_host(authority)
+    except BadRequestError as error:
+        raise BadRequestError(error.detail, error.hint or _HOST_HINT) from None
+    return _without_odd_numbers(host)
 
 
 def _a_labels(name: str) -> str:

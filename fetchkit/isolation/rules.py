@@ -126,8 +126,10 @@ class HeaderPlan:
         """
         return self._remember_block(self._place(path), origin, server)
 
-    def preflight_block(self, path: str, origin: str | None, method: str, headers: str | None) -> bytes:
-        """The lines for the answer to a preflight (Fetch standard, section 4.9).
+    def preflight_headers(
+        self, path: str, origin: str | None, method: str, headers: str | None
+    ) -> Headers:
+        """The fields for the answer to a preflight (Fetch standard, section 4.9).
 
         Args:
             path: as on the wire.
@@ -138,7 +140,11 @@ class HeaderPlan:
         zone = self._zone(self._place(path)[0])
         granted = zone.cors.preflight_headers(origin, method, headers) if zone and zone.cors else ()
         mine = {name for name, _ in granted}
-        return _lines((*(pair for pair in self.headers(path, origin) if pair[0] not in mine), *granted))
+        return (*(pair for pair in self.headers(path, origin) if pair[0] not in mine), *granted)
+
+    def preflight_block(self, path: str, origin: str | None, method: str, headers: str | None) -> bytes:
+        """The same as lines of a response head."""
+        return _lines(self.preflight_headers(path, origin, method, headers))
 
     def _zone(self, prefix: str) -> Zone | None:
         return next((zone for zone in self.zones if zone.prefix == prefix), None)

@@ -35,6 +35,8 @@ _HOST = re.compile(
     rf"(?:\[(?P<ipv6>[0-9A-Fa-f:.]+)\]|(?P<name>{_LABEL}(?:\.{_LABEL})*)\.?)"
     r"(?::(?P<port>[0-9]{0,5}))?"
 )
+_BAD_PORT = re.compile(r"[^:\[]:[^:\]]*\Z")
+_PORT_HINT: Final = f"Write a number from 1 to {MAX_PORT}, or leave the port out."
 
 
 @frozen
@@ -87,7 +89,7 @@ def parse_host(value: str) -> Host:
         raise BadRequestError(f"{value!a:.100} is neither a host nor a host and a port.", _advice(value))
     port = int(match["port"]) if match["port"] else None
     if port is not None and not 1 <= port <= MAX_PORT:
-        raise BadRequestError(f"The port of {value!a:.100} is not between 1 and {MAX_PORT}.")
+        raise BadRequestError(f"The port of {value!a:.100} is not between 1 and {MAX_PORT}.", _PORT_HINT)
     return Host(_ipv6(match["ipv6"]) if match["ipv6"] else _reg_name(match["name"]), port)
 
 
@@ -105,13 +107,15 @@ def _ipv6(text: str) -> str:
     except ValueError:
         address = None
     if address is None or address.version == 4:  # noqa: PLR2004
-        raise BadRequestError(f"[{text:.100}] is not an IPv6 address.")
+        raise BadRequestError(f"[{text:.100}] is not an IPv6 address.", "Write it as [2001:db8::1].")
     return canonical(address)
 
 
 def _reg_name(text: str) -> str:
     if len(text) > MAX_NAME:
-        raise BadRequestError(f"A host name of {len(text)} characters is longer than {MAX_NAME}.")
+        raise BadRequestError(
+            f"A host name of {len(text)} characters is longer than {MAX_NAME}.", "Is it the name alone?"
+        )
     return text.lower()
 
 
@@ -120,7 +124,7 @@ def _advice(value: str) -> str:
         return "Write an international name in its ASCII form, as xn--bcher-kva.example."
     if value.count(":") > 1 and "[" not in value:
         return "Write an IPv6 address in brackets, as [::1]:8080."
-    return ""
+    return _PORT_HINT if _BAD_PORT.search(value) else ""
 
 
 def bare_name(value: str) -> str:

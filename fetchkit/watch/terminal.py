@@ -9,6 +9,7 @@ from fetchkit.config import LogFormat
 from fetchkit.events import Answered, BodyBroken, Event, Events, Failed, FileServed, Hop, HopFailed, Refused
 from fetchkit.log import write_line
 from fetchkit.text import escape, escape_lines, readable_size
+from fetchkit.web.targets import shown_target
 
 __all__ = ["attach"]
 
@@ -24,7 +25,9 @@ def attach(events: Events, form: LogFormat, *, verbose: bool, quiet: bool, colou
 
     kinds: set[type[Event]] = {BodyBroken, Failed}
     if not quiet:
-        kinds |= {Answered, Refused, HopFailed}
+        kinds.add(Answered)
+        if form is LogFormat.JSON:  # for people one line has all: the note of the answer says why
+            kinds |= {Refused, HopFailed}
     if verbose:
         kinds |= {FileServed, Hop}
     events.subscribe(listen, kinds)
@@ -34,12 +37,10 @@ def _text(event: Event, *, verbose: bool) -> str:
     match event:
         case Answered():
             return _answered(event)
-        case Refused(detail=detail, hint=hint):
-            return click.style(f"  refused: {escape(detail)} {escape(hint)}".rstrip(), fg="yellow")
         case Hop(method=method, url=url, status=status):
             return click.style(f"  {status} {method} {escape(url)}", dim=True)
-        case HopFailed(detail=detail, hint=hint):
-            return click.style(f"  {escape(detail)} {escape(hint)}".rstrip(), fg="yellow")
+        case Refused(detail=detail, hint=hint) | HopFailed(detail=detail, hint=hint):
+            return f"{escape(detail)} {escape(hint)}".rstrip()
         case BodyBroken(sent=sent, size=size, reason=reason):
             return click.style(f"  cut after {sent} of {size} bytes: {escape(reason)}", fg="red")
         case Failed(error=error):
@@ -52,12 +53,16 @@ def _text(event: Event, *, verbose: bool) -> str:
 def _answered(event: Answered) -> str:
     status = click.style(str(event.status), fg=_COLOURS.get(event.status // 100))
     size = readable_size(event.sent) if event.sent else "-"
-    note = click.style(f" {event.note}", dim=True) if event.note else ""
+    failed = event.status >= 400  # noqa: PLR2004
+    note = f" {escape(event.note)}" if event.note else ""
+    note = click.style(note, fg="yellow" if failed else None, dim=not failed) if note else ""
     return f"{status} {event.method:<4} {escape(event.target)}  {size}  {event.seconds * 1000:.1f} ms{note}"
 
 
 def _values(event: Event) -> dict[str, object]:
     values = attrs.asdict(event, recurse=False)
+    if "target" in values:
+        values["target"] = shown_target(values["target"])
     return {
         name: repr(value) if isinstance(value, BaseException) else value for name, value in values.items()
     }

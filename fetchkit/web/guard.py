@@ -25,6 +25,7 @@ from fetchkit.net.origins import OriginRules, parse_origin
 from fetchkit.web.answers import answer
 from fetchkit.web.keys import events_of
 from fetchkit.web.problems import Handler, from_aiohttp, problem_response
+from fetchkit.web.targets import shown_target
 from fetchkit.web.tokens import carries_token, login_redirect
 
 __all__ = ["Guard", "guarded", "ignore_expect", "is_preflight", "setup", "token_of"]
@@ -158,7 +159,6 @@ def _options_of_server(request: web.Request) -> web.StreamResponse:
 
 def _refuse(request: web.Request, error: HttpError) -> web.StreamResponse:
     peer = request.remote or ""
-    events_of(request.app).emit(
-        Refused(request.method, request.raw_path, error.status, error.detail, error.hint, peer)
-    )
+    target = shown_target(request.raw_path)
+    events_of(request.app).emit(Refused(request.method, target, error.status, error.detail, error.hint, peer))
     return problem_response(request, error, plan_of(request.app))

@@ -6,7 +6,7 @@ from collections.abc import Awaitable, Callable
 from aiohttp import hdrs, web
 
 from fetchkit.assets import page_template
-from fetchkit.errors import HttpError, MethodNotAllowedError, NotFoundError
+from fetchkit.errors import HttpError, MethodNotAllowedError, NotFoundError, ServerError
 from fetchkit.http.problem import problem_json, problem_page, wants_page
 from fetchkit.isolation import HeaderPlan, plan_of
 from fetchkit.web.answers import answer
@@ -46,7 +46,19 @@ def problem_response(
         hdrs.VARY: "Accept, Sec-Fetch-Mode",
         **error.headers,
     }
-    return answer(request, error.status, fields, body, plan=plan, kind=kind)
+    response = answer(request, error.status, fields, body, plan=plan, kind=kind)
+    response.note = _note(error)
+    return response
+
+
+def _note(error: HttpError) -> str:
+    """What the access log says of it: why, and what helps, so that one line has all.
+
+    Nothing where the status says it already, nor of a defect of ours, which has a line of its own.
+    """
+    if isinstance(error, ServerError) or (isinstance(error, NotFoundError) and not error.hint):
+        return ""
+    return f"{error.detail} {error.hint}".rstrip()
 
 
 def from_aiohttp(request: web.Request, error: web.HTTPException) -> HttpError:

@@ -13,7 +13,13 @@ from contextlib import suppress
 from aiohttp import web, web_protocol
 from aiohttp.abc import AbstractAccessLogger
 from aiohttp.http import RawRequestMessage
-from aiohttp.http_exceptions import BadHttpMethod, HttpProcessingError, LineTooLong
+from aiohttp.http_exceptions import (
+    BadHttpMethod,
+    BadStatusLine,
+    HttpProcessingError,
+    InvalidURLError,
+    LineTooLong,
+)
 
 from fetchkit.errors import (
     BadRequestError,
@@ -28,6 +34,7 @@ from fetchkit.isolation import HeaderPlan, plan_of
 from fetchkit.web.keys import events_of
 from fetchkit.web.prebuilt import PrebuiltResponse
 from fetchkit.web.problems import problem_response
+from fetchkit.web.targets import shown_target
 
 __all__ = ["MAX_FIELD", "MAX_FIELDS", "MAX_TARGET", "connection_factory"]
 
@@ -45,6 +52,10 @@ LINGER_SECONDS = 1.0
 ALLOW = "GET, HEAD, OPTIONS"
 # A request line with any token for its method (RFC 9112, section 3), as the parser quotes it.
 _UNKNOWN_METHOD = re.compile(r"""b['"]([!#$%&*+.^_`|~0-9A-Za-z-]+) [^ ]+ HTTP/1\.[01]['"]""")
+
+_ENCODE_HINT = "Percent-encode control characters and what is not ASCII, as encodeURI does."
+_SPACE_HINT = "Is there a space in the URL? Write %20."
+_CLIENT_HINT = "Send it as RFC 9112 says; other protocols are not spoken on this port."
 
 _log = logging.getLogger("fetchkit.server")
 
@@ -115,7 +126,8 @@ class _Connection(web.RequestHandler):
             peer = request.remote or ""
             self.events.emit(Refused("-", "-", error.status, error.detail, error.hint, peer))
             return problem_response(request, error, self.plan, _LastResponse)
-        self.events.emit(Failed(request.method, request.raw_path, exc or RuntimeError(f"status {status}")))
+        target = shown_target(request.raw_path)
+        self.events.emit(Failed(request.method, target, exc or RuntimeError(f"status {status}")))
         if request.writer.output_size > 0:
             # A second head would land inside the first body: cut the connection instead.
             raise ConnectionError("the response had begun")
@@ -164,20 +176,42 @@ def _from_parser(error: HttpProcessingError) -> HttpError:
     if isinstance(error, LineTooLong):
         # The parser has one error for both; the limits differ so that they tell which it was.
         if error.args[1] == MAX_TARGET:
-            return TargetTooLongError(f"The request target is longer than {MAX_TARGET} bytes.")
-        return HeadersTooLargeError(f"A header field is longer than {MAX_FIELD} bytes.")
+            return TargetTooLongError(
+                f"The request target is longer than {MAX_TARGET} bytes.", "Send what is long in a body."
+            )
+        return HeadersTooLargeError(
+            f"A header field is longer than {MAX_FIELD} bytes.", "Are there many cookies? Delete some."
+        )
     if (unknown := _UNKNOWN_METHOD.search(error.message)) and isinstance(error, BadHttpMethod):
-        return MethodNotAllowedError(
-            unknown[1], ALLOW
-        )  # well-formed, but the parser knows the usual ones only
-    cause = str(error.message or error).partition("\n")[0].strip().rstrip(":")
+        return _unknown_method(unknown[1])
+    cause = str(error.message or error)
     if "Too many headers" in cause:
-        return HeadersTooLargeError(f"There are more than {MAX_FIELDS} header fields.")
+        return HeadersTooLargeError(
+            f"There are more than {MAX_FIELDS} header fields.", "Put several values into one field."
+        )
     if isinstance(error, BadHttpMethod) and "HTTPS" in cause:
         return BadRequestError(
             "This port speaks HTTP, and the client began with TLS.", "Use http://, or --tls."
         )
-    return BadRequestError(f"The request is not HTTP: {cause}.")
+    if isinstance(error, InvalidURLError):
+        return BadRequestError("The request target has a character that no URL may have.", _ENCODE_HINT)
+    if isinstance(error, BadHttpMethod):
+        return BadRequestError("The request is not HTTP: it begins with no method.", _CLIENT_HINT)
+    if isinstance(error, BadStatusLine):  # the parser's word for a request line too
+        if "HTTP version" in cause:
+            return BadRequestError("The version of HTTP is not known here.", "Use HTTP/1.1.")
+        return BadRequestError("The target is followed by what is no version of HTTP.", _SPACE_HINT)
+    # Its first line names the fault; those behind it quote the request, secrets included.
+    named = cause.strip().partition("\n")[0].partition(": ")[0].rstrip(": .")
+    return BadRequestError(f"The request is not HTTP: {named}.", _CLIENT_HINT)
+
+
+def _unknown_method(method: str) -> HttpError:
+    """For a well-formed method that the parser does not know; no feature ever sees the request."""
+    error = MethodNotAllowedError(method, ALLOW)
+    error.detail = f"The method {method} is not one that the HTTP parser knows, so it passes nowhere."
+    error.hint = "Use one of HTTP or WebDAV, in capitals (methods are case-sensitive: PATCH, not patch)."
+    return error
 
 
 class _AnswerReporter(AbstractAccessLogger):
@@ -187,10 +221,11 @@ class _AnswerReporter(AbstractAccessLogger):
         connection = request.protocol
         if not isinstance(connection, _Connection) or Answered not in connection.events.heard:
             return
+        parsed = not isinstance(response, _LastResponse)
         connection.events.emit(
             Answered(
-                method=request.method,
-                target=request.raw_path,
+                method=request.method if parsed else "-",
+                target=shown_target(request.raw_path) if parsed else "-",
                 status=response.status,
                 sent=response.body_length,
                 seconds=time,

@@ -1,11 +1,19 @@
 """The access token on the wire: where a request may carry it, and the cookie that keeps it."""
 
 from aiohttp import hdrs, web
+from multidict import CIMultiDict, CIMultiDictProxy
 
 from fetchkit.http.problem import wants_page
 from fetchkit.net.access import token_matches
 
-__all__ = ["HEADER", "PARAMETER", "carries_token", "login_redirect", "without_token"]
+__all__ = [
+    "HEADER",
+    "PARAMETER",
+    "carries_token",
+    "login_redirect",
+    "without_token",
+    "without_token_fields",
+]
 
 PARAMETER = "fetchkit-token"
 HEADER = "X-Fetchkit-Token"
@@ -28,6 +36,21 @@ def without_token(target: str) -> str:
     path, question, query = target.partition("?")
     kept = [item for item in query.split("&") if item.partition("=")[0] != PARAMETER]
     return path + (question + "&".join(kept) if "".join(kept) else "")
+
+
+def without_token_fields(headers: CIMultiDictProxy[str]) -> CIMultiDictProxy[str]:
+    """The fields of a request without the token: for what shows, keeps or passes them on."""
+    cookies = headers.getall(hdrs.COOKIE, [])
+    if HEADER not in headers and not any(PARAMETER in line for line in cookies):
+        return headers
+    kept = CIMultiDict(headers)
+    kept.popall(HEADER, None)
+    kept.popall(hdrs.COOKIE, None)
+    for line in cookies:
+        pairs = (pair.strip() for pair in line.split(";"))
+        if left := "; ".join(pair for pair in pairs if not pair.startswith(PARAMETER)):
+            kept.add(hdrs.COOKIE, left)
+    return CIMultiDictProxy(kept)
 
 
 def login_redirect(request: web.Request, expected: str) -> web.StreamResponse | None:

@@ -113,6 +113,8 @@ async def test_the_jar_sends_a_value_back_as_it_came(value: str, serve: Serve) -
         ("a=1; Path=/in", "/in/deep", True),
         ("a=1; Path=/in", "/inside", False),
         ("a=1; Path=/in", "/out", False),
+        ("a=1; Path=/in", "/in?q=/out", True),
+        ("a=1; Path=/in", "/out?q=/in", False),
         ("a=1; Max-Age=0", "/", False),
         ("a=1; Expires=Thu, 01 Jan 1970 00:00:00 GMT", "/", False),
         ("a=1; Domain=other.example", "/", False),
@@ -123,6 +125,16 @@ async def test_the_jar_minds_where_a_cookie_belongs(line: str, target: str, sent
         server = await serve(forward=settings(Cookies.JAR))
         await ask(server, "GET", by_way(origin, "/set"))
         assert await cookies_sent(server, origin, target) == ("a=1" if sent else None)
+
+
+async def test_a_cookie_without_a_path_belongs_to_the_folder_of_its_path_not_of_its_query(
+    serve: Serve,
+) -> None:
+    async with upstream(setting("a=1")) as origin:
+        server = await serve(forward=settings(Cookies.JAR))
+        await ask(server, "GET", by_way(origin, "/set?next=/home/"))
+        assert await cookies_sent(server, origin, "/x") == "a=1"
+        assert await cookies_sent(server, origin, "/x?q=/home/") == "a=1"
 
 
 async def test_the_jar_of_a_target_is_not_opened_for_another(serve: Serve) -> None:
@@ -168,6 +180,49 @@ async def test_a_cookie_does_not_follow_a_redirect_to_another_origin(serve: Serv
             await ask(server, "GET", by_way(origin))
         by_host = {field(each, "Host"): field(each, "Cookie") for each in origin.requests}
         assert by_host == {f"127.0.0.1:{origin.port}": "a=1", f"localhost:{origin.port}": None}
+
+
+@pytest.mark.parametrize("way", [Cookies.JAR, Cookies.REWRITE])
+async def test_a_redirect_hands_no_cookie_to_another_origin_that_uses_the_same_name(
+    way: Cookies, serve: Serve
+) -> None:
+    """Names alone do not tell them apart: every framework's session has one name."""
+
+    def answer(asked: Request) -> bytes:
+        name, _, port = (field(asked, "Host") or "").partition(":")
+        if target_of(asked) == "/set":
+            return reply(200, "Set-Cookie: sid=b; Path=/")
+        if name == "localhost":
+            return reply()
+        return reply(302, f"Location: http://localhost:{port}/end", "Set-Cookie: sid=new-of-a; Path=/")
+
+    async with upstream(answer) as origin:
+        server = await serve(forward=settings(way, "127.0.0.1", "localhost"))
+        await ask(server, "GET", by_way(origin, "/set", host="localhost"))
+        await ask(server, "GET", by_way(origin, "/set"))
+        await ask(server, "GET", by_way(origin), "Cookie: sid=SECRET-OF-A")
+        sent = {target_of(each): field(each, "Cookie") for each in origin.requests}
+        assert sent["/"] == ("sid=SECRET-OF-A" if way is Cookies.REWRITE else "sid=b")
+        assert sent["/end"] == (None if way is Cookies.REWRITE else "sid=b")
+
+
+async def test_the_cookies_of_the_page_do_not_come_back_with_the_first_origin(serve: Serve) -> None:
+    """As Authorization does not: where the way led meanwhile is upstream's choice."""
+
+    def answer(asked: Request) -> bytes:
+        name, _, port = (field(asked, "Host") or "").partition(":")
+        if name == "localhost":
+            return reply(302, f"Location: http://127.0.0.1:{port}/end")
+        if target_of(asked) == "/":
+            return reply(302, f"Location: http://localhost:{port}/")
+        return reply(200, "Set-Cookie: sid=a; Path=/")
+
+    async with upstream(answer) as origin:
+        server = await serve(forward=settings(Cookies.REWRITE, "127.0.0.1", "localhost"))
+        await ask(server, "GET", by_way(origin, "/set"))
+        await ask(server, "GET", by_way(origin), "Cookie: sid=1")
+        sent = [(target_of(each), field(each, "Cookie")) for each in origin.requests]
+        assert sorted(sent, key=str) == [("/", "sid=1"), ("/", None), ("/end", None), ("/set", None)]
 
 
 HANDSHAKE = (
@@ -250,6 +305,35 @@ async def test_rewrite_sends_what_came_with_a_redirect_to_the_next_hop(serve: Se
         server = await serve(forward=settings(Cookies.REWRITE))
         await ask(server, "POST", by_way(origin, "/login"), body=b"x")
         assert field(origin.requests[1], "Cookie") == "session=new"
+
+
+@pytest.mark.parametrize(
+    ("lines", "sent"),
+    [
+        (("session=; Max-Age=0", "adm=1; Path=/admin"), None),
+        (("session=2", "adm=1; Path=/bye"), "session=2; adm=1"),
+        (("session=; Expires=Thu, 01 Jan 1970 00:00:00 GMT",), None),
+        (("session=; Max-Age=0; Path=/admin",), "session=1"),
+        (("__Host-x=1; Path=/; Secure",), "session=1; __Host-x=1"),
+    ],
+)
+@pytest.mark.parametrize("path", ["/forward/{}", "/api/"])
+async def test_rewrite_sends_the_next_hop_what_a_browser_would(
+    path: str, lines: tuple[str, ...], sent: str | None, serve: Serve
+) -> None:
+    def answer(asked: Request) -> bytes:
+        if target_of(asked) == "/login":
+            return reply(200, "Set-Cookie: session=1; Path=/")
+        cookies = [f"Set-Cookie: {line}" for line in lines]
+        return reply() if target_of(asked) == "/bye" else reply(302, "Location: /bye", *cookies)
+
+    async with upstream(answer) as origin:
+        server = await serve(
+            forward=settings(Cookies.REWRITE), forward_routes=(f"/api={there(origin, '/')}",)
+        )
+        await ask(server, "GET", path.format(there(origin)) + "login")
+        await ask(server, "GET", path.format(there(origin)) + "out", "Cookie: session=1")
+        assert (target_of(origin.requests[-1]), field(origin.requests[-1], "Cookie")) == ("/bye", sent)
 
 
 async def test_rewrite_puts_cookies_of_a_fixed_route_below_it(serve: Serve) -> None:

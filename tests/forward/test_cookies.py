@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fetchkit.forward.cookies import pick_cookies, rewrite_set_cookie
+from fetchkit.forward.cookies import pick_cookies, rewrite_set_cookie, with_new
 
 PAGE = "/forward/https://api.example/"
 EXPIRES = "Expires=Wed, 21 Oct 2026 07:28:00 GMT"
@@ -196,3 +196,49 @@ def test_a_cookie_comes_back_under_the_name_that_the_server_gave_it(name: str) -
     kept = rewritten[1].partition(";")[0]
     assert pick_cookies(f"other=1; {kept}", {rewritten[0]}) == f"{name}=v"
     assert not kept.startswith("__")
+
+
+NOW = 1_800_000_000.0  # 15 January 2027
+
+# What the page has, what is set, the path that is asked for next, what goes there.
+NEXT: list[tuple[str | None, list[str], str, str | None]] = [
+    (None, [], "/", None),
+    ("a=1", [], "/", "a=1"),
+    (None, ["a=1"], "/", "a=1"),
+    ("a=1; b=2", ["a=3"], "/", "b=2; a=3"),
+    ("a=1", ["a=2", "a=3"], "/", "a=3"),
+    ("a=1", ["A=2"], "/", "a=1; A=2"),
+    ("a=1", ["a=; Max-Age=0"], "/", None),
+    ("a=1", ["a=; max-age = -1"], "/", None),
+    ("a=1", ["a=2; Max-Age=60"], "/", "a=2"),
+    ("a=1", ["a=2; Max-Age=" + "9" * 5000], "/", "a=2"),
+    ("a=1", ["a=2; Max-Age=0; Max-Age=60"], "/", "a=2"),
+    ("a=1", ["a=2; Max-Age=x"], "/", "a=2"),
+    ("a=1", ["a=; Max-Age=0; Expires=Fri, 01 Jan 2100 00:00:00 GMT"], "/", None),
+    ("a=1", ["a=2; Max-Age=60; Expires=Thu, 01 Jan 1970 00:00:00 GMT"], "/", "a=2"),
+    ("a=1", ["a=; Expires=Thu, 01 Jan 1970 00:00:00 GMT"], "/", None),
+    ("a=1", ["a=; Expires=Thu, 01-Jan-1970 00:00:01 GMT"], "/", None),
+    ("a=1", ["a=2; Expires=Fri, 01 Jan 2100 00:00:00 GMT"], "/", "a=2"),
+    ("a=1", ["a=2; Expires=Fri, 01-Jan-2100 00:00:00 GMT"], "/", "a=2"),
+    ("a=1", ["a=2; Expires=never"], "/", "a=2"),
+    ("a=1", ["a=2; Path=/in"], "/in/deep", "a=2"),
+    ("a=1", ["a=2; Path=/in"], "/inside", "a=1"),
+    ("a=1", ["a=; Path=/in; Max-Age=0"], "/out", "a=1"),
+    ("a=1", ["b=2; Path=/in; Path=/"], "/out", "a=1; b=2"),
+    ("a=1", ["", "b", "=c", "a=2\r\n", "fetchkit-token-1=x"], "/", "a=1"),
+    ("a=1", ["__Host-a=2"], "/", "a=1; fetchkit__Host-a=2"),
+]
+
+
+@pytest.mark.parametrize(("page", "lines", "path", "expected"), NEXT)
+def test_the_next_hop_gets_what_a_browser_would_send_it(
+    page: str | None, lines: list[str], path: str, expected: str | None
+) -> None:
+    assert with_new(page, lines, path, NOW) == expected
+
+
+@given(st.text(st.characters()) | st.from_regex(r"a=1; (Expires|Max-Age)=.*", fullmatch=True))
+def test_no_set_cookie_breaks_the_next_hop(line: str) -> None:
+    sent = with_new("other=1", [line], "/", NOW) or ""
+    assert sent.startswith("other=1") or line.strip(" \t").startswith("other")
+    assert not set(sent) & set("\r\n\0")

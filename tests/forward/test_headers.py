@@ -349,6 +349,13 @@ def test_a_length_beside_a_transfer_coding_is_not_believed(other: tuple[str, str
     assert page(("content-length", "5"), other, ("ETag", '"1"')) == [("ETag", '"1"')]
 
 
+@pytest.mark.parametrize(("status", "kept"), [(200, True), (204, False), (206, True), (304, True)])
+def test_a_204_has_no_length(status: int, kept: bool) -> None:
+    fields = CIMultiDict([("content-length", "5"), ("ETag", '"1"')])
+    passed = response_headers(fields, via=VIA, status=status)
+    assert passed == [*([("content-length", "5")] if kept else []), ("ETag", '"1"'), OURS]
+
+
 @pytest.mark.parametrize(
     ("challenge", "passes"),
     [

@@ -112,6 +112,7 @@ def test_a_location_that_may_not_be_followed_is_a_bad_gateway(location: str, det
         next_hop("GET", URL, 302, location)
     assert "a.example redirects to" in caught.value.detail
     assert detail in caught.value.detail
+    assert "X-Fetchkit-Redirect: manual" in caught.value.hint
     assert "hunter2" not in caught.value.detail + caught.value.hint
 
 

@@ -118,6 +118,37 @@ def test_what_cannot_be_used_is_refused_in_one_sentence(toml: str, word: str, tm
     assert word in refusal(tmp_path, toml)
 
 
+NAMED = {
+    "a choice": ("[forward]\nredirects = 'manul'", "redirects: 'manul' is not one of follow, manual."),
+    "a choice of a target": (
+        "[forward.targets.'api.example']\ncookies = 'jars'",
+        "targets: \"api.example\": cookies: 'jars' is not one of off, jar, rewrite.",
+    ),
+    "a choice that is no text": ("[forward]\nencoding = 1", "encoding: 1 is not one of identity, pass."),
+    "a number": ("[forward]\nstall-timeout = '30'", "stall-timeout: '30' is not a number."),
+    "a number that may be left out": (
+        "[forward.targets.a]\nconnect-timeout = true",
+        "targets: a: connect-timeout: True is not a number.",
+    ),
+    "a whole number": (
+        "[forward.targets.a]\nconcurrency = 1.5",
+        "targets: a: concurrency: 1.5 is not a whole number.",
+    ),
+    "a switch": ("[forward.targets.a]\nverify = 'no'", "targets: a: verify: 'no' is not true or false."),
+    "a text of a table": (
+        "[forward.targets.a]\nheaders = { X = 1 }",
+        "targets: a: headers: X: 1 is not text.",
+    ),
+    "a table of a table": ("[forward.targets]\na = 5", "targets: a: 5 is not a table of the right kind."),
+    "the table": ("forward = 5", "5 is not a table of the right kind."),
+}
+
+
+@pytest.mark.parametrize(("toml", "sentence"), NAMED.values(), ids=NAMED)
+def test_the_key_that_is_wrong_is_named_with_what_it_may_be(toml: str, sentence: str, tmp_path: Path) -> None:
+    assert refusal(tmp_path, toml) == f"forward in fetchkit.toml: {sentence}"
+
+
 @pytest.mark.parametrize("name", ["connect_timeout", "stall_timeout"])
 @pytest.mark.parametrize("value", [0.0, -1.0, math.nan])
 @pytest.mark.parametrize("kind", [Forward, Target])

@@ -6,7 +6,7 @@ import re
 import pytest
 
 from fetchkit.config import LogFormat
-from fetchkit.events import Answered, BodyBroken, Event, Events, Failed, FileServed, Refused
+from fetchkit.events import Answered, BodyBroken, Event, Events, Failed, FileServed, HopFailed, Refused
 from fetchkit.watch.terminal import attach
 from fetchkit.web.keys import events_of
 from tests.conftest import Raw, Serve
@@ -16,6 +16,8 @@ ANSWERED = Answered("GET", "/app.wasm", 200, 1536, 0.0123, "127.0.0.1", "br")
 UNCHANGED = Answered("GET", "/app.wasm", 304, 0, 0.0004)
 SERVED = FileServed("/app.wasm", "/srv/site/app.wasm.br", 200, "br")
 REFUSED = Refused("GET", "/", 421, "The host evil.example is not ours.", "--allow-host evil.example")
+HOP_FAILED = HopFailed("GET", "http://a.example/", "It cannot be reached.", "Is it there?")
+SECRET = "/x?fetchkit-token=sesame&a=1"
 BROKEN = BodyBroken("/big.data", 10, 99, "The file shrank.")
 FAILED = Failed("GET", "/", ValueError("\x1b[31mx"))
 ALL: list[Event] = [ANSWERED, SERVED, REFUSED, BROKEN, FAILED]
@@ -47,12 +49,9 @@ def lines(
         pytest.param(UNCHANGED, "304 GET  /app.wasm  -  0.4 ms", id="no-body"),
         pytest.param(Answered("OPTIONS", "*", 204, 0, 0.0, ""), "204 OPTIONS *  -  0.0 ms", id="long-method"),
         pytest.param(
-            REFUSED,
-            "  refused: The host evil.example is not ours. --allow-host evil.example",
+            Answered("GET", "/", 421, 200, 0.001, "", "The host is not ours. --allow-host evil.example"),
+            "421 GET  /  200 B  1.0 ms The host is not ours. --allow-host evil.example",
             id="refused-with-the-flag-that-helps",
-        ),
-        pytest.param(
-            Refused("GET", "/", 400, "No Host.", ""), "  refused: No Host.", id="refused-without-a-hint"
         ),
         pytest.param(BROKEN, "  cut after 10 of 99 bytes: The file shrank.", id="broken-body"),
         pytest.param(FAILED, r"  failed: ValueError('\x1b[31mx')", id="failed"),
@@ -67,8 +66,8 @@ def test_one_line_for_people(event: Event, expected: str, capsys: pytest.Capture
     "event",
     [
         Answered("GET", EVIL, 200, 0, 0.0),
+        Answered("GET", "/", 400, 0, 0.0, "", EVIL),
         FileServed(EVIL, EVIL, 200),
-        Refused("GET", EVIL, 421, EVIL, EVIL),
         BodyBroken(EVIL, 0, 1, EVIL),
     ],
     ids=lambda event: type(event).__name__,
@@ -96,6 +95,25 @@ def test_verbose_adds_the_file_on_disk_and_tracebacks(capsys: pytest.CaptureFixt
 
 def test_without_verbose_no_file_is_shown(capsys: pytest.CaptureFixture[str]) -> None:
     assert lines(capsys, SERVED) == []
+
+
+@pytest.mark.parametrize("event", [REFUSED, HOP_FAILED], ids=lambda event: type(event).__name__)
+def test_a_refusal_is_no_second_line_for_people_and_a_record_for_programs(
+    event: Event, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert lines(capsys, event, verbose=True) == []
+    (line,) = lines(capsys, event, form=LogFormat.JSON)
+    assert json.loads(line)["event"] == type(event).__name__
+    assert lines(capsys, event, form=LogFormat.JSON, quiet=True) == []
+
+
+@pytest.mark.parametrize("event", [BodyBroken, FileServed], ids=lambda kind: kind.__name__)
+def test_the_access_token_is_in_no_record(
+    event: type[BodyBroken | FileServed], capsys: pytest.CaptureFixture[str]
+) -> None:
+    told = BodyBroken(SECRET, 0, 1, "") if event is BodyBroken else FileServed(SECRET, "/srv/x", 200)
+    (line,) = lines(capsys, told, form=LogFormat.JSON, verbose=True)
+    assert json.loads(line)["target"] == "/x?a=1"
 
 
 def test_quiet_shows_only_what_went_wrong(capsys: pytest.CaptureFixture[str]) -> None:
@@ -141,10 +159,10 @@ async def test_each_request_is_one_line_and_a_refused_one_says_what_helps(
     out, err = capsys.readouterr()
     assert out == ""
     shown = [re.sub(r"[0-9.]+ ms", "T", line) for line in err.splitlines()]
-    assert shown[:3] == [
+    assert shown == [
         "200 GET  /digits.txt?%1B  10 B  T",
         "206 GET  /digits.txt  2 B  T bytes 1-2",
         "404 HEAD /missing  -  T",
+        shown[3],
     ]
-    assert sorted(line.split()[0] for line in shown[3:]) == ["421", "refused:"]
-    assert "--allow-host evil.example" in err
+    assert re.fullmatch(r"421 GET  /  [0-9]+ B  T .*evil\.example.*--allow-host evil\.example", shown[3])

@@ -90,6 +90,7 @@ class Expected(TypedDict, total=False):
     lines: tuple[str, ...]
     upload: tuple[bytes, ...]
     gap: float
+    becomes: int
     says: str
     listens: bool
     slow: bool
@@ -111,9 +112,9 @@ def breaks(
 
 def unusable(name: str, *steps: bytes | Step, **expected: Unpack[Expected]) -> Scenario:
     """A response whose head no client can use: MALFORMED and without a status where nothing else is said."""
-    known: Expected = {"status": 0, "body": b"", "end": End.MALFORMED, **expected}
+    known: Expected = {"status": 0, "body": b"", "end": End.MALFORMED, "becomes": 502, **expected}
     known["slow"] = known["end"] is End.STALLED
-    return Scenario(name, _steps(steps), becomes=504 if known["slow"] else 502, **known)
+    return Scenario(name, _steps(steps), **known)
 
 
 def _steps(steps: tuple[bytes | Step, ...]) -> Script:
@@ -248,6 +249,8 @@ WITHOUT_BODY = [
         status=404),
     whole("204", message("204 No Content"), status=204, body=b""),
     whole("204 with a length", message("204 No Content", "Content-Length: 0"), status=204, body=b""),
+    whole("204 with a length of what does not come", message("204 No Content", "Content-Length: 5"),
+        status=204, body=b""),
     whole("205", sized(b"", status="205 Reset Content"), status=205, body=b""),
     whole("304", message("304 Not Modified", 'ETag: "a"'), status=304, body=b"",
         lines=('If-None-Match: "a"',)),
@@ -378,7 +381,7 @@ _coding = partial(unusable, says="transfer-encoding|content-length", status=200)
 _field = partial(unusable, says="header|field|line", status=200)
 _no_http = partial(unusable, says="status|http")
 _closed = partial(unusable, says="clos|end|disconnect", end=End.CUT)
-_slow = partial(unusable, says="time|second|limit", end=End.STALLED)
+_slow = partial(unusable, says=rf"did not finish its headers in {STALL_LIMIT:g} s", end=End.STALLED)
 
 UNUSABLE = [
     _length("two lengths, the same", sized(TEXT, "Content-Length: 5")),
@@ -404,9 +407,9 @@ UNUSABLE = [
         "200 OK", "Content-Length: 5", "Transfer-Encoding: chunked", body=b"5\r\nhello\r\n0\r\n\r\n",
     )),
     unusable("10,000 fields", message("200 OK", *(f"X-Own-{number}: 1" for number in range(10_000))), fin,
-             says="header|field", end=End.COMPLETE, status=200),
+             says="answered with more than 256 header fields", end=End.COMPLETE, status=200),
     unusable("a field of 1 MiB", message("200 OK", f"X-Own: {'a' * (1 << 20)}"), fin,
-             says="header|field|line|long", end=End.COMPLETE, status=200),
+             says="header field or status line of more than 32768 bytes", end=End.COMPLETE, status=200),
     unusable("a status line of 1 MiB", message("200 " + "a" * (1 << 20)), fin,
              says="status|header|field|line|long", end=End.COMPLETE, status=200),
     _field("a field without a colon", message("200 OK", "X-Own")),
@@ -436,7 +439,7 @@ UNUSABLE = [
     unusable("reset inside the head", b"HTTP/1.1 200 OK\r\nX-Own: 1\r\n", pause(0.02), rst,
              says="reset|clos|disconnect", end=End.RESET, status=200),
     _closed("FIN after 103", _interim("103 Early Hints"), fin, status=103),
-    _slow("stall before the head", stall),
+    _slow("stall before the head", stall, becomes=504, says=rf"did not answer in {STALL_LIMIT:g} s"),
     _slow("stall inside the head", b"HTTP/1.1 200 OK\r\nX-Own: 1", stall, status=200),
     _slow("one byte of the head at a time for ever", b"HTTP/1.1 200 OK\r\nX-Own: 1", flood(b"a", 4 * GAP),
           status=200),

@@ -114,6 +114,8 @@ def assert_equal(passed: Outcome, straight: Outcome) -> None:
     assert (passed.status, passed.reason) == (straight.status, straight.reason)
     assert compared(passed, straight) == compared(straight, straight)
     assert varies_by(passed) == varies_by(straight)
+    if passed.status == 204:  # RFC 9110, section 8.6: MUST NOT
+        assert not passed.values("Content-Length")
     assert passed.body == straight.body
     assert passed.broken == straight.broken
     assert passed.end in (End.COMPLETE, End.CUT, End.RESET)
@@ -140,6 +142,7 @@ async def test_an_unusable_head_becomes_a_problem_that_says_what_was_wrong(
     problem = json.loads(outcome.body)
     assert problem["status"] == outcome.status
     assert re.search(scenario.says, problem["detail"].lower()), problem["detail"]
+    assert problem["hint"].endswith("."), problem
     assert is_healthy(passed.follows)
 
 
