@@ -4,7 +4,7 @@ import secrets
 
 from aiohttp import web
 
-from fetchkit import control, files, forward, isolation, sockets
+from fetchkit import control, files, forward, isolation, origin, sockets
 from fetchkit.config import Config
 from fetchkit.forward.rules import parse_route
 from fetchkit.http.cors import CorsPolicy
@@ -52,6 +52,14 @@ def build_app(config: Config) -> web.Application:
             routes=[parse_route(value, "--forward") for value in config.forward_routes],
             cache=config.forward_cache,
         )
+    if not config.no_origin:
+        origin.setup(
+            app,
+            prefix=routes.origin,
+            settings=config.origin,
+            origins=origin_rules(config.allow_origin, "--allow-origin"),
+            state=config.state,
+        )
     serve_file = files.setup(
         app, config.directory, dotfiles=config.dotfiles, spa=config.spa, cors=_cors(config)
     )
@@ -78,7 +86,11 @@ def forwards(config: Config) -> bool:
 
 def own_names(config: Config) -> list[str]:
     """Prefixes of fetchkit's routes that hide something of the same name in the served folder."""
-    prefixes = [config.routes.fetchkit, *([config.routes.forward] if forwards(config) else [])]
+    prefixes = [
+        config.routes.fetchkit,
+        *([config.routes.forward] if forwards(config) else []),
+        *([] if config.no_origin else [config.routes.origin]),
+    ]
     return [prefix for prefix in prefixes if (config.directory / prefix.strip("/")).exists()]
 
 

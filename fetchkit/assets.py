@@ -17,7 +17,10 @@ def static_dir() -> Path:
 
 @cache
 def page_template(name: str) -> Template:
-    """A page that the server fills in, with the shared style already in its place."""
+    """A page that the server fills in, with the shared style and its own script already in their places."""
     pages = static_dir() / "pages"
-    style = (pages / "page.css").read_text("utf-8").replace("$", "$$")
-    return Template(Template((pages / f"{name}.html").read_text("utf-8")).safe_substitute(style=style))
+    parts = {"style": pages / "page.css", "script": pages / f"{name}.js"}
+    texts = {
+        part: file.read_text("utf-8").replace("$", "$$") for part, file in parts.items() if file.is_file()
+    }
+    return Template(Template((pages / f"{name}.html").read_text("utf-8")).safe_substitute(texts))

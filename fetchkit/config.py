@@ -21,6 +21,8 @@ from fetchkit.isolation.rules import Coep, Coop, IsolationException, Mode
 from fetchkit.net.hosts import bare_name, host_rules
 from fetchkit.net.origins import origin_rules
 from fetchkit.net.policy import target_policy
+from fetchkit.origin.memory.state import parse_state
+from fetchkit.origin.settings import Origin
 
 __all__ = [
     "DEFAULT_PORT",
@@ -140,6 +142,7 @@ class Routes:
     """Prefixes of fetchkit's own routes, for folders that have such names of their own."""
 
     forward: str = _setting("/forward", "HTTP that a page may fetch from anywhere", _check_route)
+    origin: str = _setting("/origin", "the test origin", _check_route)
     fetchkit: str = _setting("/fetchkit", "control routes: health", _check_route)
     posix: str = _setting("/posix", "full POSIX sockets (WebSocket)", _check_route)
     tcp: str = _setting("/tcp", "TCP tunnels (WebSocket)", _check_route)
@@ -246,6 +249,14 @@ class Config:
     forward: Forward = _setting(
         Forward(), "what holds for every target of the forward, and what is special about some", flag=False
     )
+    no_origin: bool = _setting(False, "no test origin")
+    state: str = _setting(
+        "",
+        "a Redis that keeps what the origin remembers, for several processes (default: this process)",
+        parse_state,
+        metavar="URL",
+    )
+    origin: Origin = _setting(Origin(), "shape and limits of the test origin", flag=False)
     routes: Routes = _setting(Routes(), "prefixes of fetchkit's own routes", flag=False)
     isolation_exceptions: tuple[IsolationException, ...] = _setting(
         (),

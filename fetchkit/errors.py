@@ -8,6 +8,7 @@ FetchkitError
     ├── ForbiddenError           403  who asks may not
     ├── NotFoundError            404
     ├── MethodNotAllowedError    405
+    ├── PayloadTooLargeError     413
     ├── ExpectationFailedError   417
     ├── TargetTooLongError       414
     ├── RangeNotSatisfiableError 416
@@ -42,6 +43,7 @@ __all__ = [
     "MisdirectedRequestError",
     "NotFoundError",
     "NotOfferedError",
+    "PayloadTooLargeError",
     "PreconditionFailedError",
     "RangeNotSatisfiableError",
     "ServerError",
@@ -126,6 +128,14 @@ class PreconditionFailedError(HttpError):
 
     status = 412
     title = "Precondition failed"
+
+
+class PayloadTooLargeError(HttpError):
+    """The body of the request is longer than the limit (RFC 9110, section 15.5.14)."""
+
+    status = 413
+    close_code = 1009
+    title = "Body too large"
 
 
 class TargetTooLongError(HttpError):

@@ -47,7 +47,7 @@ from fetchkit.http.cors import CorsPolicy
 from fetchkit.isolation import Corp, Zone, add_zone, plan_of
 from fetchkit.net.dial import Dialer
 from fetchkit.net.origins import OriginRules
-from fetchkit.web.guard import guarded, ignore_expect, is_preflight
+from fetchkit.web.guard import guarded, ignore_expect, is_preflight, send_continue
 from fetchkit.web.keys import events_of
 from fetchkit.web.prebuilt import PrebuiltResponse, status_line
 from fetchkit.web.problems import Handler, answering
@@ -366,12 +366,6 @@ def _body_of(request: web.Request) -> RequestBody:
     if hdrs.EXPECT in request.headers and request.version != HttpVersion10:
         body.invite = partial(send_continue, request)
     return body
-
-
-def send_continue(request: web.Request) -> None:
-    """The interim answer, unless the final one has begun: upstream may answer before it reads."""
-    if request.transport is not None and request.writer.output_size == 0:
-        request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
 
 def _cookies_for(

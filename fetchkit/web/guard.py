@@ -28,7 +28,7 @@ from fetchkit.web.problems import Handler, from_aiohttp, problem_response
 from fetchkit.web.targets import shown_target
 from fetchkit.web.tokens import carries_token, login_redirect
 
-__all__ = ["Guard", "guarded", "ignore_expect", "is_preflight", "setup", "token_of"]
+__all__ = ["Guard", "guarded", "ignore_expect", "is_preflight", "send_continue", "setup", "token_of"]
 
 
 @frozen
@@ -77,7 +77,13 @@ def guarded(handler: Handler) -> Handler:
 
 
 async def ignore_expect(request: web.Request) -> None:
-    """For routes that read no body: no interim 100, the final status is the answer (RFC 9110, 10.1.1)."""
+    """No interim 100 (RFC 9110, section 10.1.1): the final status is the answer, or `send_continue` asks."""
+
+
+def send_continue(request: web.Request) -> None:
+    """Ask for the body of a request that waits for that; not once the final answer has begun."""
+    if request.transport is not None and request.writer.output_size == 0:
+        request.transport.write(b"HTTP/1.1 100 Continue\r\n\r\n")
 
 
 @web.middleware

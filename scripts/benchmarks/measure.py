@@ -27,6 +27,7 @@ __all__ = [
     "InvalidRunError",
     "Probe",
     "alternate",
+    "cpu_seconds",
     "discard",
     "download",
     "forget_peak",

@@ -1,9 +1,10 @@
-"""Where the program of a peer comes from: npm, Debian, or the Python that runs the benchmark."""
+"""Where the program of a peer comes from: npm, PyPI, Debian, or the Python that runs the benchmark."""
 
 import importlib.metadata
 import importlib.util
 import json
 import os
+import re
 import shutil
 import subprocess
 import sys
@@ -12,10 +13,13 @@ from typing import Protocol
 
 from attrs import frozen
 
-__all__ = ["CACHE", "Debian", "Module", "Npm", "Source"]
+__all__ = ["CACHE", "Debian", "Module", "Npm", "PyPI", "Source"]
 
 CACHE = Path(__file__).resolve().parents[2] / ".cache" / "bench"
 """Kept between runs, ignored by git."""
+
+
+_VERSION = "import importlib.metadata, sys; print(importlib.metadata.version(sys.argv[1]))"
 
 
 class Source(Protocol):
@@ -74,6 +78,40 @@ class Npm:
         """See `Source.version`."""
         manifest = self._package_folder / "package.json"
         return str(json.loads(manifest.read_text(encoding="utf-8"))["version"])
+
+
+@frozen
+class PyPI:
+    """Packages of PyPI in an environment of their own, and the program that one of them brings."""
+
+    requirements: tuple[str, ...]
+    binary: str
+
+    @property
+    def label(self) -> str:
+        """The first package."""
+        return self._distribution
+
+    @property
+    def _distribution(self) -> str:
+        return re.split(r"[^A-Za-z0-9_-]", self.requirements[0])[0]
+
+    @property
+    def _folder(self) -> Path:
+        return CACHE / "pypi" / self._distribution
+
+    def find(self) -> str | None:
+        """See `Source.find`."""
+        program = self._folder / "bin" / self.binary
+        if not program.exists():
+            _run(sys.executable, "-m", "venv", str(self._folder))
+            _run(str(self._folder / "bin" / "python"), "-m", "pip", "install", "--quiet", *self.requirements)
+        return str(program) if program.exists() else None
+
+    def version(self) -> str:
+        """See `Source.version`."""
+        command = [str(self._folder / "bin" / "python"), "-c", _VERSION, self._distribution]
+        return subprocess.run(command, capture_output=True, text=True, check=True).stdout.strip()
 
 
 @frozen

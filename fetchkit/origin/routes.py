@@ -1,0 +1,418 @@
+"""The origin over HTTP: from a request to a handler of the catalogue, through the pipe, to the wire."""
+
+import asyncio
+import hashlib
+import inspect
+import time
+from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
+from typing import Any, Final
+
+from aiohttp import HttpVersion11, hdrs, web
+from attrs import evolve, field, frozen, mutable
+
+from fetchkit.assets import page_template
+from fetchkit.errors import (
+    BadRequestError,
+    ForbiddenError,
+    HttpError,
+    MethodNotAllowedError,
+    NotFoundError,
+    PayloadTooLargeError,
+)
+from fetchkit.http.cors import CorsPolicy
+from fetchkit.http.problem import problem_json, problem_page, wants_page
+from fetchkit.isolation import Corp, Zone, add_zone, plan_of
+from fetchkit.net.origins import OriginRules, origin_rules
+from fetchkit.origin.answer import Answer, Resource, whole
+from fetchkit.origin.asked import Asked, Scripted
+from fetchkit.origin.catalogue import ROUTES, route_pattern
+from fetchkit.origin.choice import choose
+from fetchkit.origin.faults.fault import Context
+from fetchkit.origin.faults.pipe import EMPTY, Pipe, pipe_of
+from fetchkit.origin.fields import SANDBOX
+from fetchkit.origin.memory import open_store
+from fetchkit.origin.memory.store import FullError, Store
+from fetchkit.origin.memory.tokens import check_token
+from fetchkit.origin.openapi import describe
+from fetchkit.origin.page import catalogue_page
+from fetchkit.origin.parameters import Query, parse_query
+from fetchkit.origin.route import Body, Route
+from fetchkit.origin.seen import Sight, remember
+from fetchkit.origin.settings import Origin
+from fetchkit.origin.wire import OriginResponse
+from fetchkit.text import nearest
+from fetchkit.web.answers import answer as plain_answer
+from fetchkit.web.guard import guarded, ignore_expect, is_preflight, send_continue
+from fetchkit.web.problems import answering
+from fetchkit.web.tokens import without_token, without_token_fields
+
+__all__ = ["setup"]
+
+# What an answer may say of itself in place of what all say.
+_POLICIES: Final = ("access-control-", "cross-origin-")
+_METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
+# Exposed beside an answer's own fields (Fetch standard, "CORS-safelisted response-header name" has the rest).
+_ALWAYS_EXPOSED: Final = ("Content-Length", "Date", "Server")
+_CREDENTIALS: Final = ("Access-Control-Allow-Credentials", "true")
+_SANDBOX_LINE: Final = f"{SANDBOX[0]}: {SANDBOX[1]}\r\n".encode()
+# Every preflight is sent, so that a test sees it.
+_PREFLIGHT_SECONDS: Final = 0
+
+
+def setup(
+    app: web.Application,
+    *,
+    prefix: str = "/origin",
+    settings: Origin | None = None,
+    origins: OriginRules | None = None,
+    state: str = "",
+) -> None:
+    """Add the test origin below a prefix of an application.
+
+    Args:
+        app: any aiohttp application; `web.guard.setup` makes it judge who asks. Run it with
+            `handler_cancellation=True`, so that a client that leaves frees everything at once.
+        prefix: path below which it lives, without a slash at its end.
+        settings: shape and limits.
+        origins: pages of other origins that may read the answers; loopback ones where None.
+        state: URL of a Redis that keeps what is remembered under tokens; empty keeps it in this process.
+
+    Raises:
+        ConfigError: the state cannot be used.
+    """
+    settings, origins = settings or Origin(), origins or origin_rules((), "origins")
+    store = open_store(state, settings)
+    cors = CorsPolicy(origins.any_origin, origins.allows, (), _METHODS, None, _PREFLIGHT_SECONDS)
+    add_zone(app, Zone(prefix, Corp.CROSS_ORIGIN, cors))
+    served = _Served(app, prefix, settings, store)
+
+    def add(path: str, handler: Callable[[web.Request], object]) -> None:
+        guarded_handler = answering(guarded(handler))  # type: ignore[arg-type]
+        app.router.add_route("*", path, guarded_handler, expect_handler=ignore_expect)
+
+    add(prefix, served.to_catalogue)
+    add(f"{prefix}/", served.catalogue)
+    for name in ("openapi.json", "spec.json"):  # httpbin's name for it
+        add(f"{prefix}/{name}", served.openapi)
+    patterns: dict[str, dict[str, Route]] = {}
+    for route in ROUTES:
+        patterns.setdefault(route.pattern, {}).update(dict.fromkeys(route.methods, route))
+    for pattern, by_method in patterns.items():
+        add(prefix + route_pattern(pattern), served.handler(by_method))
+    add(f"{prefix}/{{rest:.*}}", served.absent)
+
+    async def close(_app: web.Application) -> None:
+        await store.close()
+
+    app.on_cleanup.append(close)
+
+
+@mutable
+class _Upload:
+    """The body of a request, read once and measured.
+
+    Attributes:
+        size: bytes so far.
+        complete: whether its end has come.
+    """
+
+    request: web.Request
+    limit: int
+    digest: "hashlib._Hash | None"
+    size: int = 0
+    complete: bool = False
+    _begun: bool = False
+
+    async def pieces(self) -> AsyncIterator[bytes]:
+        """The body as it comes; a client that waits for a 100 gets it now.
+
+        Raises:
+            PayloadTooLargeError: it is larger than the limit.
+        """
+        content = self.request.content
+        if not self._begun and hdrs.EXPECT in self.request.headers and self.request.version >= HttpVersion11:
+            send_continue(self.request)
+        self._begun = True
+        while piece := await content.readany():
+            self.size += len(piece)
+            if self.size > self.limit:
+                raise PayloadTooLargeError(f"The body is larger than the limit of {self.limit} bytes.")
+            if self.digest is not None:
+                self.digest.update(piece)
+            yield piece
+        self.complete = True
+
+    async def whole(self, limit: int) -> bytes:
+        """All of it.
+
+        Raises:
+            PayloadTooLargeError: it is larger than `limit`.
+        """
+        declared = self.request.content_length
+        if declared is not None and declared > limit:
+            raise PayloadTooLargeError(
+                f"The body has {declared} bytes, and {limit} are kept.", "max-echo of [origin] raises it."
+            )
+        kept = bytearray()
+        async for piece in self.pieces():
+            kept += piece
+            if len(kept) > limit:
+                raise PayloadTooLargeError(
+                    f"The body is larger than the {limit} bytes that are kept.",
+                    "max-echo of [origin] raises it.",
+                )
+        return bytes(kept)
+
+
+@mutable
+class _Seen:
+    """A request that is remembered."""
+
+    asked: Asked
+    upload: _Upload
+    began: float = field(factory=time.time)
+
+    def sight(self, status: int) -> Sight:
+        """What is remembered; the status is 0 where there was no answer."""
+        upload = self.upload
+        return Sight(
+            method=self.asked.method,
+            target=self.asked.target,
+            headers=tuple(self.asked.headers.items()),
+            time=self.began,
+            seconds=time.time() - self.began,
+            size=upload.size,
+            sha256=upload.digest.hexdigest() if upload.digest is not None else "",
+            complete=upload.complete or not upload.request.body_exists,
+            status=status,
+            preflight=False,
+        )
+
+
+@frozen
+class _Served:
+    app: web.Application
+    prefix: str
+    settings: Origin
+    store: Store
+    _page: dict[str, bytes] = field(factory=dict)
+    _tasks: set["asyncio.Future[None]"] = field(factory=set)
+
+    def handler(self, by_method: Mapping[str, Route]) -> Callable[[web.Request], object]:
+        """The handler for all methods of one pattern."""
+        methods = dict(by_method)
+        if "GET" in methods:
+            methods.setdefault("HEAD", methods["GET"])
+        allow = ", ".join(sorted({*methods, "OPTIONS"}))
+
+        async def handle(request: web.Request) -> web.StreamResponse:
+            if is_preflight(request):
+                return await self._preflight(request)
+            route = methods.get(request.method)
+            if route is not None:
+                return await self._answer(request, route)
+            if request.method == hdrs.METH_OPTIONS:
+                return self._sent(request, Answer(200, [(hdrs.ALLOW, allow)]), EMPTY, self._context(request))
+            raise MethodNotAllowedError(request.method, allow)
+
+        return handle
+
+    async def _answer(self, request: web.Request, route: Route) -> web.StreamResponse:
+        if request.headers.get("Sec-Fetch-Dest") == "serviceworker":
+            raise ForbiddenError("A made-up script may not become a service worker of this origin.")
+        target = without_token(request.raw_path)
+        query = parse_query(target.partition("?")[2])
+        token = check_token(query.get("token")) if "token" in query else ""
+        pipe = pipe_of(query, self.settings)
+        context = self._context(request, await self._counts(pipe, token) if pipe.counting else None)
+        upload = _Upload(request, self.settings.max_upload, hashlib.sha256() if token else None)
+        asked = self._asked(request, target, query, upload, context)
+        seen = _Seen(asked, upload) if token and route.remembered else None
+        try:
+            answer, pipe = await self._handled(asked, route, upload, pipe, context)
+            if seen is not None and route.body is Body.IGNORED:
+                async for _ in upload.pieces():
+                    pass
+        except HttpError as error:
+            answer = _problem(request, error)
+        except (ConnectionError, web.RequestPayloadError, asyncio.CancelledError):
+            if seen is not None:  # the client broke off; what it did is worth remembering all the same
+                self._later(remember(self.store, self.settings, token, seen.sight(0)))
+            raise
+        if seen is not None:
+            await remember(self.store, self.settings, token, seen.sight(answer.status))
+        return self._sent(request, answer, pipe, context)
+
+    def _asked(
+        self, request: web.Request, target: str, query: Query, upload: "_Upload", context: Context
+    ) -> Asked:
+        return Asked(
+            store=self.store,
+            method=request.method,
+            target=target,
+            arguments=request.match_info,
+            query=query,
+            headers=without_token_fields(request.headers),
+            pieces=upload.pieces,
+            length=request.content_length if request.body_exists else 0,
+            scheme=request.scheme,
+            host=request.headers.get(hdrs.HOST, ""),
+            peer=request.remote or "",
+            prefix=self.prefix,
+            settings=self.settings,
+            http10=context.http10,
+        )
+
+    async def _handled(
+        self, asked: Asked, route: Route, upload: "_Upload", pipe: Pipe, context: Context
+    ) -> tuple[Answer, Pipe]:
+        """The answer of the handler, and the pipe that it is to go through."""
+        if route.body is Body.READ:
+            asked = evolve(asked, body=await upload.whole(self.settings.max_echo))
+        answered = route.handler(asked)
+        if inspect.isawaitable(answered):
+            answered = await answered
+        if isinstance(answered, Scripted):
+            return answered.answer, Pipe(answered.pipe.steps + pipe.steps)
+        if isinstance(answered, Resource):
+            return choose(answered, pipe.select(context), asked.method, asked.headers), pipe
+        return answered, pipe
+
+    def _later(self, work: Coroutine[Any, Any, None]) -> None:
+        """Do something though the request is over."""
+        task = asyncio.ensure_future(work)
+        self._tasks.add(task)
+        task.add_done_callback(self._tasks.discard)
+
+    def _sent(self, request: web.Request, answer: Answer, pipe: Pipe, context: Context) -> web.StreamResponse:
+        """Put on what all answers share, and send it through the pipe."""
+        answer.head_only = request.method == hdrs.METH_HEAD
+        plan, origin = plan_of(self.app), context.origin
+        named = {name.lower() for name, _ in answer.fields}
+        own = any(name.startswith(_POLICIES) for name in named)
+        if origin is not None:
+            if "access-control-expose-headers" not in named:
+                answer.add("Access-Control-Expose-Headers", _exposed(answer.fields))
+            if "access-control-allow-credentials" not in named and _is_readable(
+                plan.headers(request.raw_path, origin)
+            ):
+                answer.fields.append(_CREDENTIALS)
+        if not pipe.steps and not own:
+            answer.shared = plan.block(request.raw_path, origin) + _SANDBOX_LINE
+            return OriginResponse(answer)
+        # A field that the client asked for stands in place of ours (httpbin sends both, or its own alone).
+        shared = plan.headers(request.raw_path, origin)
+        answer.fields += [
+            pair
+            for pair in shared
+            if pair[0].lower() not in named or not pair[0].lower().startswith(_POLICIES)
+        ]
+        answer.fields.append(SANDBOX)
+        pipe.apply(answer, context)
+        return OriginResponse(answer)
+
+    async def _counts(self, pipe: Pipe, token: str) -> dict[int, int]:
+        if not token:
+            name = next(call.name for call, fault in pipe.steps if fault.counts)
+            raise BadRequestError(
+                f"pipe: {name} counts calls, and so needs a token.", "Add ?token= with a name of your own."
+            )
+        try:
+            return {index: await self.store.count(token, f"call {index}") for index in pipe.counting}
+        except FullError as error:
+            raise BadRequestError(
+                "The token holds more than it may.", "Use another token; max-memory of [origin] is the limit."
+            ) from error
+
+    async def _preflight(self, request: web.Request) -> web.StreamResponse:
+        """Answer a preflight (Fetch standard, section 4.9); who asks was judged before."""
+        headers = request.headers
+        target = without_token(request.raw_path)
+        query = parse_query(target.partition("?")[2])
+        pipe, context = pipe_of(query, self.settings), self._context(request)
+        fields = plan_of(self.app).preflight_headers(
+            request.raw_path,
+            context.origin,
+            headers[hdrs.ACCESS_CONTROL_REQUEST_METHOD],
+            headers.get(hdrs.ACCESS_CONTROL_REQUEST_HEADERS),
+        )
+        answer = Answer(204, [*fields, *([_CREDENTIALS] if _is_readable(fields) else [])])
+        pipe.preflight(answer, context)
+        if "token" in query:
+            token = check_token(query.get("token"))
+            kept = tuple(without_token_fields(headers).items())
+            sight = Sight(
+                method=request.method, target=target, headers=kept, time=time.time(), seconds=0.0, size=0,
+                sha256=hashlib.sha256().hexdigest(), complete=True, status=answer.status, preflight=True,
+            )  # fmt: skip
+            await remember(self.store, self.settings, token, sight)
+        return OriginResponse(answer)
+
+    def _context(self, request: web.Request, counts: Mapping[int, int] | None = None) -> Context:
+        return Context(
+            method=request.method,
+            origin=request.headers.get(hdrs.ORIGIN),
+            url=f"{request.scheme}://{request.headers.get(hdrs.HOST, '')}",
+            http10=request.version < HttpVersion11,
+            settings=self.settings,
+            counts=counts or {},
+            now=time.time(),
+        )
+
+    async def to_catalogue(self, request: web.Request) -> web.StreamResponse:
+        """The slash that a relative link needs."""
+        return plain_answer(request, 301, {hdrs.LOCATION: f"{self.prefix}/"})
+
+    async def catalogue(self, request: web.Request) -> web.StreamResponse:
+        """The page that lists every route."""
+        body = self._page.setdefault(
+            "page", catalogue_page(self.prefix, self.settings, page_template("origin"))
+        )
+        return plain_answer(request, 200, {hdrs.CONTENT_TYPE: "text/html; charset=utf-8"}, body)
+
+    async def openapi(self, request: web.Request) -> web.StreamResponse:
+        """The same for programs."""
+        body = self._page.setdefault("openapi", describe(self.prefix))
+        return plain_answer(request, 200, {hdrs.CONTENT_TYPE: "application/json"}, body)
+
+    async def absent(self, request: web.Request) -> web.StreamResponse:
+        """No route: name the nearest ones."""
+        path = request.path.removeprefix(self.prefix)
+        near = _near(path, (route.pattern for route in ROUTES))
+        hint = f"Near it: {', '.join(self.prefix + pattern for pattern in near)}." if near else ""
+        raise NotFoundError(f"The origin has no {request.path}.", f"{hint} {self.prefix}/ lists all.".strip())
+
+
+def _problem(request: web.Request, error: HttpError) -> Answer:
+    """A failure as an answer, so that it passes the pipe too; HTML for a browser's navigation."""
+    page = wants_page(request.headers.get(hdrs.ACCEPT), request.headers.get("Sec-Fetch-Mode"))
+    body = problem_page(error, page_template("problem")) if page else problem_json(error)
+    answer = whole(
+        error.status,
+        body,
+        "text/html; charset=utf-8" if page else "application/problem+json",
+        ("Cache-Control", "no-store"),
+        ("Vary", "Accept, Sec-Fetch-Mode"),
+        *error.headers.items(),
+    )
+    answer.note = f"{error.detail} {error.hint}".rstrip()
+    return answer
+
+
+def _is_readable(fields: Iterable[tuple[str, str]]) -> bool:
+    """Whether the fields let a page of another origin, and not just anybody, read the answer."""
+    return any(name == "Access-Control-Allow-Origin" and value != "*" for name, value in fields)
+
+
+def _exposed(fields: Iterable[tuple[str, str]]) -> str:
+    names = {name.lower(): name for name, _ in fields}
+    return ", ".join((*names.values(), *(n for n in _ALWAYS_EXPOSED if n.lower() not in names)))
+
+
+def _near(path: str, patterns: Iterable[str]) -> list[str]:
+    """Patterns whose first words are like the path's."""
+    first = path.strip("/").partition("/")[0]
+    heads: dict[str, list[str]] = {}
+    for pattern in patterns:
+        heads.setdefault(pattern.strip("/").partition("/")[0], []).append(pattern)
+    return list(dict.fromkeys(heads.get(first) or heads.get(nearest(first, heads), [])))
