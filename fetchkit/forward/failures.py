@@ -76,6 +76,16 @@ def _of_the_connection(error: Exception, url: ForwardUrl, key: str) -> HttpError
             )
         case aiohttp.ClientConnectorDNSError():
             return BadGatewayError(f"The name {url.host} cannot be resolved.", "Is it spelled right?")
+        case aiohttp.ClientConnectorSSLError():  # its errno is OpenSSL's: the system's words would be others
+            return BadGatewayError(
+                f"{url.authority} does not speak TLS as it should: {_tls_reason(error.os_error)}.",
+                f"Where the server speaks no TLS, ask for {_WITHOUT_TLS.get(url.scheme, 'http')}://.",
+            )
+        case aiohttp.ClientProxyConnectionError():
+            return BadGatewayError(
+                f"The upstream proxy cannot be reached: {_reason(error.os_error)}.",
+                f'{key} proxy = "none" does without; HTTP_PROXY and its kin name one.',
+            )
         case aiohttp.ClientConnectorError():
             detail = f"{url.authority} cannot be reached: {_reason(error.os_error)}."
             return BadGatewayError(
@@ -117,6 +127,11 @@ def _scheme_hint(url: ForwardUrl) -> str:
 def _reason(error: OSError) -> str:
     """In the system's words; asyncio's own name the call instead."""
     return os.strerror(error.errno) if error.errno else str(error)
+
+
+def _tls_reason(error: OSError) -> str:
+    """OpenSSL's words without their number: `wrong version number`."""
+    return str(getattr(error, "reason", "") or error).replace("_", " ").lower()
 
 
 def _first_line(text: str) -> str:

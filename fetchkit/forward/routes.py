@@ -62,8 +62,8 @@ __all__ = ["refuse", "send_continue", "setup"]
 
 # Chromium keeps a preflight's answer for two hours at most.
 PREFLIGHT_SECONDS = 7200
-# The page's own way to ask for redirects (`manual`); headers.request_headers keeps it from upstream.
 PROXY_AUTHENTICATION = 407
+# The page's own way to ask for redirects (`manual`); headers.request_headers keeps it from upstream.
 REDIRECT_FIELD = "X-Fetchkit-Redirect"
 
 
