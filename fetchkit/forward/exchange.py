@@ -26,7 +26,7 @@ from attrs import field, frozen, mutable
 from multidict import CIMultiDict, CIMultiDictProxy
 
 from fetchkit.errors import BadGatewayError, BadRequestError
-from fetchkit.forward.failures import HeadTimeoutError, failure
+from fetchkit.forward.failures import HeadTimeoutError, UploadTimeoutError, failure
 from fetchkit.forward.limits import MAX_FIELD, MAX_FIELDS
 from fetchkit.forward.rules import ForwardUrl
 from fetchkit.forward.servers import Server, Upstream
@@ -206,9 +206,8 @@ class exchanging:  # noqa: N801  used as `async with exchanging(…) as response
             raise _StaleConnectionError
         _prepare(protocol, self.exchange.method)
         lost = _watched(protocol)
-        watchdog = self._watchdog = Watchdog(
-            self.server.stall, partial(_bite_head, protocol, self.server.stall)
-        )
+        loop, stall = self.upstream.loop, self.server.stall
+        watchdog = self._watchdog = Watchdog(loop, stall, partial(_bite_head, protocol, stall))
         if self.exchange.body is None:
             protocol.transport.write(_head(self.exchange, self.server))
             watchdog.begin()
@@ -228,9 +227,10 @@ class exchanging:  # noqa: N801  used as `async with exchanging(…) as response
         _judge_framing(message.headers)
         if content.is_eof():
             return UpstreamResponse(message.code, message.reason, message.headers, content, lost)
-        watchdog = self._watchdog = Watchdog(self.server.stall, partial(_bite_body, content))
+        watchdog = self._watchdog = Watchdog(loop, stall, partial(_bite_body, content))
+        self._content = content
         if lost is not None:
-            self._content, self._lost = content, lost
+            self._lost = lost
             lost.add_done_callback(self._break)
         return UpstreamResponse(message.code, message.reason, message.headers, content, lost, watchdog)
 
@@ -255,14 +255,20 @@ class exchanging:  # noqa: N801  used as `async with exchanging(…) as response
             raise BadGatewayError("The upstream proxy answered what is not HTTP.") from error
 
     async def _write(self, protocol: ResponseHandler, body: AsyncIterator[bytes]) -> None:
-        """Send head and body; where either side breaks, the other must not take it for whole."""
-        writer = StreamWriter(protocol, asyncio.get_running_loop())
+        """Send head and body; where either side breaks, the other must not take it for whole.
+
+        A wait for upstream to take a piece is watched; one for the page's next piece is not.
+        """
+        writer = StreamWriter(protocol, self.upstream.loop)
+        watchdog = Watchdog(self.upstream.loop, self.server.stall, partial(self._bite_upload, protocol))
         try:
             await writer.write(_head(self.exchange, self.server))
             if self.exchange.length is None:
                 writer.enable_chunking()
             async for piece in body:
+                watchdog.begin()
                 await writer.write(piece)
+                watchdog.end()
             await writer.write_eof()
         except BaseException as error:
             self._broken_upload = isinstance(error, web_protocol.RequestPayloadError)
@@ -273,6 +279,15 @@ class exchanging:  # noqa: N801  used as `async with exchanging(…) as response
         else:
             if self._watchdog is not None and self._content is None:  # now the answer must come
                 self._watchdog.begin()
+        finally:
+            watchdog.stop()
+
+    def _bite_upload(self, protocol: ResponseHandler) -> None:
+        error = UploadTimeoutError(self.server.stall)
+        if self._content is None:
+            protocol.set_exception(error)
+        elif not self._content.is_eof():
+            self._content.set_exception(error)
 
 
 def _prepare(protocol: ResponseHandler, method: str) -> None:

@@ -11,7 +11,7 @@ from fetchkit.forward.limits import MAX_FIELD, MAX_FIELDS
 from fetchkit.forward.rules import ForwardUrl
 from fetchkit.net.dial import Asked
 
-__all__ = ["HeadTimeoutError", "failure"]
+__all__ = ["HeadTimeoutError", "UploadTimeoutError", "failure"]
 
 _LOG: Final = "The server's log may say why."
 _SHORTER: Final = "The server must send a shorter head: no setting raises the limit."
@@ -32,6 +32,18 @@ class HeadTimeoutError(aiohttp.SocketTimeoutError):
         super().__init__("no answer")
         self.limit = limit
         self.began = began
+
+
+class UploadTimeoutError(aiohttp.SocketTimeoutError):
+    """Upstream took nothing of the request's body for too long.
+
+    Attributes:
+        limit: seconds that it had.
+    """
+
+    def __init__(self, limit: float) -> None:
+        super().__init__("the body was not taken")
+        self.limit = limit
 
 
 def failure(error: Exception, asked: Asked, url: ForwardUrl) -> HttpError:
@@ -61,6 +73,9 @@ def _of_the_time(error: Exception, url: ForwardUrl, key: str) -> HttpError | Non
             detail = f"{url.authority} did not finish its headers in {error.limit:g} s."
             return BadGatewayError(detail, hint)
         return GatewayTimeoutError(f"{url.authority} did not answer in {error.limit:g} s.", hint)
+    if isinstance(error, UploadTimeoutError):
+        detail = f"{url.authority} took nothing of the request's body for {error.limit:g} s."
+        return GatewayTimeoutError(detail, f"{key} stall-timeout is the limit.")
     if isinstance(error, TimeoutError):
         detail = f"{url.authority} did not answer in time."
         return GatewayTimeoutError(detail, f"{key} stall-timeout is the limit.")

@@ -17,7 +17,8 @@ The dangers:
 """
 
 import re
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Final
 
 from aiohttp import hdrs
@@ -192,6 +193,9 @@ _TO_SPACES: Final = str.maketrans(dict.fromkeys(_DANGEROUS, " "))
 # Connections that name no field: nearly all of them.
 _PLAIN_CONNECTIONS: Final = frozenset({"close", "keep-alive"})
 
+# Answers of one server have the same names; the bound is there for one that makes them up.
+_REMEMBERED: Final = 256
+
 # A sandboxed worker has an opaque origin: no IndexedDB, no OPFS, and its own fetches are foreign.
 _WORKERS: Final = frozenset({"worker", "sharedworker"})
 
@@ -208,10 +212,10 @@ def request_headers(headers: Headers, *, encoding_identity: bool, via: str) -> C
     # Fetch standard, HTTP-network-or-cache fetch: identity beside Range "avoids a failure when handling
     # content codings with a part of an encoded response".
     if encoding_identity or hdrs.RANGE in headers:
-        passing = _pass(headers, _NOT_UPSTREAM_NOR_CODINGS, _REQUEST_FAMILIES)
+        passing = _pass(headers, _stays_here_with_codings)
         passing.append((hdrs.ACCEPT_ENCODING, "identity"))
     else:
-        passing = _pass(headers, _NOT_UPSTREAM, _REQUEST_FAMILIES)
+        passing = _pass(headers, _stays_here)
     passing.append((hdrs.VIA, via))
     return CIMultiDict(passing)
 
@@ -227,8 +231,7 @@ def response_headers(headers: Headers, *, via: str, status: int = 200) -> list[t
     # RFC 9112, section 6.3: beside Transfer-Encoding an intermediary "MUST first remove the received
     # Content-Length field". RFC 9110, section 8.6: a 204 MUST NOT have one.
     without_length = hdrs.TRANSFER_ENCODING in headers or status == 204  # noqa: PLR2004
-    removed = _NOT_TO_THE_PAGE_NOR_LENGTH if without_length else _NOT_TO_THE_PAGE
-    passing = _pass(headers, removed, _RESPONSE_FAMILIES)
+    passing = _pass(headers, _stays_there_with_length if without_length else _stays_there)
     if hdrs.WWW_AUTHENTICATE in headers:
         passing = [pair for pair in passing if not _prompts(*pair)]
     passing.append((hdrs.VIA, via))
@@ -241,10 +244,15 @@ def exposed_names(pairs: Iterable[tuple[str, str]]) -> str:
     By name, since `*` means nothing in an answer to a request with credentials (Fetch standard, "CORS
     protocol and credentials").
     """
-    names: dict[str, str] = {}
-    for name in (*(name for name, _ in pairs), FINAL_URL, REQUEST_URL):
-        names.setdefault(name.lower(), name)
-    return ", ".join(names.values())
+    return _exposed(tuple([name for name, _ in pairs]))
+
+
+@lru_cache(_REMEMBERED)
+def _exposed(names: tuple[str, ...]) -> str:
+    once: dict[str, str] = {}
+    for name in (*names, FINAL_URL, REQUEST_URL):
+        once.setdefault(name.lower(), name)
+    return ", ".join(once.values())
 
 
 def is_loop(headers: Headers, via_name: str) -> bool:
@@ -268,15 +276,28 @@ def is_service_worker(headers: Headers) -> bool:
     return "Service-Worker" in headers or headers.get("Sec-Fetch-Dest") == "serviceworker"
 
 
-def _pass(headers: Headers, removed: frozenset[str], families: tuple[str, ...]) -> list[tuple[str, str]]:
+def _pass(headers: Headers, stays: Callable[[str], bool]) -> list[tuple[str, str]]:
+    passing = [pair for pair in headers.items() if not stays(pair[0])]
     if listed := _listed(headers):
-        removed |= listed
-    passing = [
-        pair
-        for pair in headers.items()
-        if (name := pair[0].lower()) not in removed and not name.startswith(families)
-    ]
+        passing = [pair for pair in passing if pair[0].lower() not in listed]
     return passing if _is_clean(passing) else _cleaned(passing)
+
+
+def _judge(removed: frozenset[str], families: tuple[str, ...]) -> Callable[[str], bool]:
+    """Whether a name does not pass; remembered, for clients and servers repeat theirs."""
+
+    @lru_cache(_REMEMBERED)
+    def stays(name: str) -> bool:
+        name = name.lower()
+        return name in removed or name.startswith(families)
+
+    return stays
+
+
+_stays_here: Final = _judge(_NOT_UPSTREAM, _REQUEST_FAMILIES)
+_stays_here_with_codings: Final = _judge(_NOT_UPSTREAM_NOR_CODINGS, _REQUEST_FAMILIES)
+_stays_there: Final = _judge(_NOT_TO_THE_PAGE, _RESPONSE_FAMILIES)
+_stays_there_with_length: Final = _judge(_NOT_TO_THE_PAGE_NOR_LENGTH, _RESPONSE_FAMILIES)
 
 
 def _listed(headers: Headers) -> frozenset[str]:

@@ -67,6 +67,7 @@ class Upstream:
     settings: Forward
     dialer: Dialer
     places: Places = field(factory=Places, init=False)
+    _loop: asyncio.AbstractEventLoop | None = field(default=None, init=False)
     _connector: aiohttp.TCPConnector | None = field(default=None, init=False)
     _session: aiohttp.ClientSession | None = field(default=None, init=False)
     _contexts: dict[str, ssl.SSLContext] = field(factory=dict, init=False)
@@ -96,6 +97,13 @@ class Upstream:
         if self._connector is None:
             self._connector = aiohttp.TCPConnector(limit=0, socket_factory=self.dialer.socket_factory)
         return self._connector
+
+    @property
+    def loop(self) -> asyncio.AbstractEventLoop:
+        """The loop that everything of this runs in; remembered, for it is asked with every request."""
+        if self._loop is None:
+            self._loop = asyncio.get_running_loop()
+        return self._loop
 
     @property
     def session(self) -> aiohttp.ClientSession:
@@ -161,7 +169,7 @@ class Upstream:
             connecting=ClientRequest(
                 "GET",
                 address(url),
-                loop=asyncio.get_running_loop(),
+                loop=self.loop,
                 ssl=tls,
                 proxy=bare,
                 proxy_headers=proxy_headers,

@@ -14,9 +14,12 @@ __all__ = ["Watchdog"]
 class Watchdog:
     """Watches one wait at a time."""
 
-    def __init__(self, limit: float, bite: Callable[[], None]) -> None:
-        """Call `bite` when a wait lasts `limit` seconds."""
-        self._loop = asyncio.get_running_loop()
+    def __init__(self, loop: asyncio.AbstractEventLoop, limit: float, bite: Callable[[], None]) -> None:
+        """Call `bite` when a wait lasts `limit` seconds.
+
+        The loop is given: asking for the running one is a system call (getpid) up to Python 3.11.
+        """
+        self._loop = loop
         self._limit = limit
         self._bite = bite
         self._since: float | None = None

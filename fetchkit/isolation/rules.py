@@ -21,6 +21,8 @@ from fetchkit.http.cors import CorsPolicy, Headers
 
 __all__ = ["Coep", "Coop", "Corp", "HeaderPlan", "Headers", "IsolationException", "Mode", "Zone"]
 
+Prefixes = tuple[tuple[str, str], ...]
+
 # Browsers repeat one Origin; the bound is there for a client that makes them up.
 MAX_REMEMBERED_ORIGINS = 256
 
@@ -100,6 +102,8 @@ class HeaderPlan:
     extra: Headers = ()
     everywhere: bool = True
     _replaced: frozenset[str] = field(init=False, eq=False, repr=False)
+    _zone_prefixes: Prefixes = field(init=False, eq=False, repr=False)
+    _exception_prefixes: Prefixes = field(init=False, eq=False, repr=False)
     _remember: Callable[[tuple[str, str], str | None], Headers] = field(init=False, eq=False, repr=False)
     _remember_block: Callable[[tuple[str, str], str | None, bool], bytes] = field(
         init=False, eq=False, repr=False
@@ -107,6 +111,9 @@ class HeaderPlan:
 
     def __attrs_post_init__(self) -> None:
         object.__setattr__(self, "_replaced", frozenset(name.lower() for name, _ in self.extra))
+        zones, exceptions = (z.prefix for z in self.zones), (e.path for e in self.exceptions)
+        object.__setattr__(self, "_zone_prefixes", _longest_first(zones))
+        object.__setattr__(self, "_exception_prefixes", _longest_first(exceptions))
         object.__setattr__(self, "_remember", lru_cache(MAX_REMEMBERED_ORIGINS)(self._decide))
         object.__setattr__(self, "_remember_block", lru_cache(MAX_REMEMBERED_ORIGINS)(self._block))
 
@@ -126,9 +133,7 @@ class HeaderPlan:
         """
         return self._remember_block(self._place(path), origin, server)
 
-    def preflight_headers(
-        self, path: str, origin: str | None, method: str, headers: str | None
-    ) -> Headers:
+    def preflight_headers(self, path: str, origin: str | None, method: str, headers: str | None) -> Headers:
         """The fields for the answer to a preflight (Fetch standard, section 4.9).
 
         Args:
@@ -155,10 +160,7 @@ class HeaderPlan:
     def _place(self, path: str) -> tuple[str, str]:
         # What the parser refused, and targets that are no path, are of no place of their own.
         path = path.partition("?")[0] if path.startswith("/") else "/"
-        return (
-            _longest(path, (zone.prefix for zone in self.zones)),
-            _longest(path, (exception.path for exception in self.exceptions)),
-        )
+        return _first(path, self._zone_prefixes), _first(path, self._exception_prefixes)
 
     def _decide(self, place: tuple[str, str], origin: str | None) -> Headers:
         prefix, exceptional = place
@@ -195,7 +197,14 @@ def _sharing(zone: Zone | None, origin: str | None) -> Headers:
     return corp + (zone.cors.response_headers(origin) if zone.cors else ())
 
 
-def _longest(path: str, prefixes: Iterable[str]) -> str:
+def _longest_first(prefixes: Iterable[str]) -> Prefixes:
+    """Each prefix with the form in which it covers what lies below it, the longest first."""
+    return tuple((p, p if p.endswith("/") else p + "/") for p in sorted(prefixes, key=len, reverse=True))
+
+
+def _first(path: str, prefixes: Prefixes) -> str:
     """The longest prefix that covers `path` in whole segments, `/` covering everything."""
-    fitting = [p for p in prefixes if path == p or path.startswith(p if p.endswith("/") else p + "/")]
-    return max(fitting, key=len, default="")
+    for prefix, below in prefixes:
+        if path == prefix or path.startswith(below):
+            return prefix
+    return ""
