@@ -24,6 +24,7 @@ from tests.wire.framing import End
 from tests.wire.origin import Connection, Origin, Request, Step, fin, head, pause, request, rst, send
 
 from .test_routes import (
+    MIB,
     PAGE,
     Answer,
     answering,
@@ -729,6 +730,31 @@ async def test_a_server_that_does_not_answer_in_time_is_a_504(place: str, serve:
         assert_readable(outcome)
         await eventually(lambda: origin.connections[0].gone is not None, "the server is left too")
         assert len(origin.requests) == 1
+
+
+async def _reads_nothing(connection: Connection) -> None:
+    await head(connection)
+    await asyncio.sleep(60)
+
+
+@pytest.mark.parametrize("place", PLACES)
+async def test_a_server_that_does_not_take_the_body_in_time_is_a_504(place: str, serve: Serve) -> None:
+    async with Origin(((_reads_nothing,),)) as origin:
+        server = await serve(forward=limits(place, stall_timeout=0.3))
+        outcome = await ask(server, "POST", by_way(origin), f"Origin: {PAGE}", body=bytes(32 * MIB))
+        assert outcome.status == 504
+        assert "took nothing of the request's body for 0.3 s" in problem(outcome)["detail"]
+        assert "stall-timeout" in problem(outcome)["hint"]
+        assert_readable(outcome)
+
+
+async def test_a_page_that_pauses_within_its_body_is_waited_for(serve: Serve) -> None:
+    async with upstream() as origin:
+        server = await serve(forward=Forward(stall_timeout=0.2))
+        client = await Client.connect(server.port)
+        await client.send(request_head("POST", by_way(origin), "Content-Length: 2"), b"a", b"b", gap=0.5)
+        assert (await client.read()).status == 200
+        client.close()
 
 
 @pytest.mark.parametrize("place", PLACES)
