@@ -8,19 +8,38 @@ that cannot be reached, so the next one of the name is tried.
 fetchkit's own listeners are never a target, at any of this machine's addresses.
 """
 
+import asyncio
+import os
 import socket
 from contextvars import ContextVar
 from typing import Any
 
 from attrs import evolve, field, frozen, mutable
 
+from fetchkit.errors import BadGatewayError, ForbiddenError, GatewayTimeoutError
+from fetchkit.net.hosts import Host
 from fetchkit.net.policy import TargetPolicy, Verdict
 
-__all__ = ["Asked", "Dialer", "RefusedAddressError"]
+__all__ = ["Asked", "Dialer", "Place", "RefusedAddressError"]
 
 
 class RefusedAddressError(OSError):
     """The policy refuses the address."""
+
+
+@frozen
+class Place:
+    """An address that may be dialled.
+
+    Attributes:
+        family: AF_INET or AF_INET6.
+        protocol: as the resolver says.
+        address: as `socket.connect` takes it.
+    """
+
+    family: int
+    protocol: int
+    address: tuple[Any, ...]
 
 
 @mutable
@@ -66,7 +85,7 @@ class Dialer:
         verdict = self.policy.judge(host, port, address)
         if port in self.own_ports and _is_local(address):
             reason = f"{address} port {port} is fetchkit itself."
-            return evolve(verdict, allowed=False, reason=reason, hint="Ask for the path without the forward.")
+            return evolve(verdict, allowed=False, reason=reason, hint="Ask it directly.")
         return verdict
 
     def socket_factory(self, info: tuple[Any, ...]) -> socket.socket:
@@ -84,6 +103,65 @@ class Dialer:
                 raise RefusedAddressError(verdict.reason)
         asked.tried += 1
         return socket.socket(family, kind, protocol)
+
+    async def resolve(self, host: str, port: int, kind: socket.SocketKind) -> list[Place]:
+        """The addresses of a target that the policy allows, in the resolver's order.
+
+        Raises:
+            ForbiddenError: all of them are refused; the hint names the flag.
+            BadGatewayError: the name cannot be resolved.
+        """
+        loop = asyncio.get_running_loop()
+        try:
+            found = await loop.getaddrinfo(host, port, type=kind)
+        except (OSError, UnicodeError) as error:
+            raise BadGatewayError(f"The name {host} cannot be resolved.", "Is it spelled right?") from error
+        verdicts = [self.judge(host, port, str(address[0])) for *_, address in found]
+        allowed = [
+            Place(family, protocol, address)
+            for (family, _, protocol, _, address), verdict in zip(found, verdicts, strict=True)
+            if verdict.allowed
+        ]
+        if not allowed:
+            refused = next(iter(verdicts))
+            raise ForbiddenError(refused.reason, refused.hint)
+        return allowed
+
+    async def connect(self, host: str, port: int, *, seconds: float) -> socket.socket:
+        """Connect to a target over TCP: each allowed address in turn, until one answers.
+
+        Args:
+            host: name or address.
+            port: of the target.
+            seconds: for all of it.
+
+        Raises:
+            ForbiddenError, BadGatewayError, GatewayTimeoutError: no connection, and why.
+        """
+        target = str(Host(host, port))
+        last: OSError | None = None
+        try:
+            async with asyncio.timeout(seconds):
+                for place in await self.resolve(host, port, socket.SOCK_STREAM):
+                    try:
+                        return await _connected(place)
+                    except OSError as error:
+                        last = error
+        except TimeoutError as error:
+            raise GatewayTimeoutError(f"{target} cannot be reached: no answer.") from error
+        why = os.strerror(last.errno) if last is not None and last.errno else str(last)
+        raise BadGatewayError(f"{target} cannot be reached: {why}.", "Does a server listen there?") from last
+
+
+async def _connected(place: Place) -> socket.socket:
+    made = socket.socket(place.family, socket.SOCK_STREAM, place.protocol)
+    try:
+        made.setblocking(False)
+        await asyncio.get_running_loop().sock_connect(made, place.address)
+    except BaseException:
+        made.close()
+        raise
+    return made
 
 
 def _is_local(address: str) -> bool:

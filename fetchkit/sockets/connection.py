@@ -1,0 +1,338 @@
+"""One WebSocket, on the connection that aiohttp accepted, without its queues and tasks.
+
+After the handshake the transport gets another protocol: bytes are parsed and handed on in the same turn
+of the loop in which they came, and nothing is kept. Who listens is told by calls, never awaited, and
+holds the page back with `pause_reading` while it cannot take more; `full` and `drained` tell it how the page
+takes what is sent.
+
+The close (RFC 6455, section 7): the page's close frame is told to the listener, who answers it, at once or
+once it has finished; a close of ours waits a moment for the page's. What breaks the protocol is answered
+with the code that says so. The connection then ends with FIN, or with RST where `reset` asked for it.
+
+Interplay with aiohttp, held by tests: `RequestHandler.set_parser` hands out the bytes that came behind the
+handshake; the transport takes another protocol; and the handler is told of the connection's end only after
+it has returned, so that aiohttp logs the request as any other.
+"""
+
+import asyncio
+import contextlib
+import socket
+import struct
+from typing import Any, Final, Protocol
+
+from aiohttp import WSCloseCode, web
+
+from fetchkit.isolation import plan_of
+from fetchkit.sockets.frames import (
+    BINARY,
+    CLOSE,
+    CONTINUATION,
+    PING,
+    PONG,
+    TEXT,
+    FrameError,
+    FrameParser,
+    Piece,
+    close_payload,
+    frame_head,
+    parse_close,
+)
+from fetchkit.sockets.handshake import Handshake, accept_head
+from fetchkit.web.prebuilt import PrebuiltResponse, date_line
+
+__all__ = ["Listener", "WebSocket", "close_all", "setup"]
+
+# What a page may owe us before the one who sends is held back: four of the largest pieces of a tunnel.
+HIGH_WATER: Final = 256 * 1024
+# A browser answers a close at once; nginx's lingering_timeout is 5 s.
+CLOSE_SECONDS: Final = 5.0
+# Proxies and NATs forget idle connections after a minute (nginx's proxy_read_timeout).
+PING_SECONDS: Final = 30.0
+# A head and a payload up to this size leave as one buffer: the copy costs less than a second one.
+_JOINED: Final = 4096
+# l_onoff = 1, l_linger = 0: close() resets (socket(7), SO_LINGER)
+_RESET: Final = struct.pack("ii", 1, 0)
+
+
+class Listener(Protocol):
+    """Who is told what happens on a WebSocket."""
+
+    def received(self, piece: Piece) -> None:
+        """Part of a message came."""
+
+    def closing(self, code: int | None, reason: str) -> None:
+        """The page's close frame came: finish, then `close`."""
+
+    def lost(self) -> None:
+        """The connection is gone, after a close or without one."""
+
+    def full(self) -> None:
+        """The page does not take what is sent as fast as it is: send no more for now."""
+
+    def drained(self) -> None:
+        """The page takes more again."""
+
+
+def setup(app: web.Application) -> None:
+    """Let the application close its WebSockets when it stops; to be called once by whoever opens any."""
+    if _OPEN in app:
+        return
+    app[_OPEN] = _Open()
+
+    async def stop(stopping: web.Application) -> None:
+        close_all(stopping)
+
+    app.on_shutdown.append(stop)
+
+
+def close_all(app: web.Application) -> None:
+    """Tell every page that the server stops."""
+    for websocket in tuple(app[_OPEN]):
+        websocket.close(WSCloseCode.GOING_AWAY, "the server stops")
+
+
+class WebSocket(asyncio.Protocol):
+    """The server's side of one WebSocket.
+
+    Attributes:
+        protocol: the chosen subprotocol, None for none.
+        is_full: whether the page owes us more than it should.
+        sent: bytes of messages so far.
+        note: what the access log says of it.
+    """
+
+    def __init__(self, request: web.Request, protocol: str | None, *, max_message: int | None) -> None:
+        """Prepare for the handshake of a request; `accept` answers it."""
+        self.protocol = protocol
+        self.is_full = False
+        self.sent = 0
+        self.note = ""
+        self._request = request
+        self._parser = FrameParser(max_message)
+        self._listener: Listener | None = None
+        self._transport: asyncio.Transport | None = None
+        self._loop = asyncio.get_running_loop()
+        self._finished: asyncio.Future[None] = self._loop.create_future()
+        self._timer: asyncio.TimerHandle | None = None
+        self._close_sent = False
+        self._close_received = False
+        self._before: Any = None
+
+    async def accept(self, handshake: Handshake, listener: Listener) -> None:
+        """Answer the handshake; from now on the listener is told.
+
+        Raises:
+            ConnectionResetError: the page left meanwhile.
+        """
+        request, transport = self._request, self._request.transport
+        if transport is None or transport.is_closing():
+            raise ConnectionResetError("the page has left")
+        shared = plan_of(request.app).block(request.raw_path, request.headers.get("Origin"))
+        self._listener, self._transport, self._before = listener, transport, request.protocol
+        tail = _Tail()
+        request.protocol.set_parser(tail)  # type: ignore[arg-type]  # it asks for no more than a parser
+        transport.set_write_buffer_limits(HIGH_WATER)
+        transport.set_protocol(self)
+        if _OPEN in request.app:
+            request.app[_OPEN].add(self)
+        transport.write(accept_head(handshake, self.protocol, date_line() + shared))
+        self._timer = self._loop.call_later(PING_SECONDS, self._ping)
+        transport.resume_reading()
+        if tail.data:
+            self.data_received(bytes(tail.data))
+
+    async def finished(self) -> web.StreamResponse:
+        """Wait for the end; returns what the handler returns."""
+        try:
+            await self._finished
+        finally:
+            self._let_go()
+        return _Upgraded(self)
+
+    # --- towards the page
+
+    def send(self, opcode: int, payload: bytes | bytearray | memoryview, *, final: bool = True) -> None:
+        """Send a message, or part of one; nothing once the close was sent."""
+        transport = self._transport
+        if transport is None or self._close_sent:
+            return
+        size = len(payload)
+        head = frame_head(opcode, size, final=final)
+        if size <= _JOINED:
+            transport.write(head + payload)
+        else:
+            transport.writelines((head, payload))
+        if opcode in (CONTINUATION, TEXT, BINARY):
+            self.sent += size
+
+    def send_binary(self, payload: bytes | bytearray | memoryview) -> None:
+        """Send a binary message."""
+        self.send(BINARY, payload)
+
+    def close(self, code: int | None = 1000, reason: str = "") -> None:
+        """Send a close frame once; then the connection ends as soon as the page has answered it."""
+        self._close(close_payload(code, reason))
+
+    def _close(self, payload: bytes) -> None:
+        if self._close_sent or self._transport is None:
+            return
+        self.send(CLOSE, payload)
+        self._close_sent = True
+        if self._close_received:
+            self._transport.close()
+            return
+        self._cancel_timer()
+        self._timer = self._loop.call_later(CLOSE_SECONDS, self.abort)
+        with contextlib.suppress(RuntimeError):
+            self._transport.resume_reading()  # or the page's answer would never be seen
+
+    def fail(self, error: FrameError) -> None:
+        """Tell the page how it broke the protocol, and hang up (section 7.1.7)."""
+        self.note = self.note or f"{error.code} {error.reason}"
+        self._close_received = True  # an answer is not waited for: what comes cannot be read
+        self._close(close_payload(error.code, error.reason))
+
+    def abort(self) -> None:
+        """End the connection now; what was not sent is lost."""
+        if self._transport is not None:
+            self._transport.abort()
+
+    def reset(self) -> None:
+        """End the connection with RST."""
+        transport = self._transport
+        if transport is None:
+            return
+        with contextlib.suppress(OSError, AttributeError):
+            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
+        transport.abort()
+
+    def pause_reading(self) -> None:
+        """Take no more from the page for now."""
+        if self._transport is not None and not self._close_sent:
+            with contextlib.suppress(RuntimeError):  # it is closing
+                self._transport.pause_reading()
+
+    def resume_reading(self) -> None:
+        """Take more from the page."""
+        if self._transport is not None:
+            with contextlib.suppress(RuntimeError):
+                self._transport.resume_reading()
+
+    @property
+    def is_open(self) -> bool:
+        """Whether messages can be sent."""
+        return self._transport is not None and not self._close_sent
+
+    # --- from the transport
+
+    def data_received(self, data: bytes) -> None:
+        """Take bytes of the page."""
+        if self._close_received or self._listener is None:
+            return
+        parser = self._parser
+        try:
+            for piece in parser.feed(data):
+                if piece.opcode < CLOSE:
+                    if not self._close_sent:  # after that a page's data mean nothing (section 5.5.1)
+                        self._listener.received(piece)
+                else:
+                    self._control(piece, self._listener)
+            if parser.error is not None:
+                self.fail(parser.error)
+        except FrameError as error:
+            self.fail(error)
+
+    def _control(self, piece: Piece, listener: Listener) -> None:
+        if self._close_received:
+            return
+        if piece.opcode == PING:
+            self.send(PONG, piece.payload)
+        elif piece.opcode == CLOSE:
+            code, reason = parse_close(piece.payload)
+            self._close_received = True
+            if self._close_sent and self._transport is not None:
+                self._transport.close()
+            else:
+                listener.closing(code, reason)
+
+    def eof_received(self) -> bool:
+        """The page sends no more; without a close frame that is an abnormal end."""
+        return False  # the transport closes itself
+
+    def connection_lost(self, exc: BaseException | None) -> None:
+        """The connection is gone."""
+        del exc
+        self._transport = None
+        self._cancel_timer()
+        if self._listener is not None:
+            self._listener.lost()
+        if not self._finished.done():
+            self._finished.set_result(None)
+
+    def pause_writing(self) -> None:
+        """The page owes us much."""
+        self.is_full = True
+        if self._listener is not None:
+            self._listener.full()
+
+    def resume_writing(self) -> None:
+        """The page has taken it."""
+        self.is_full = False
+        if self._listener is not None:
+            self._listener.drained()
+
+    # --- the rest
+
+    def _ping(self) -> None:
+        self.send(PING, b"")
+        self._timer = self._loop.call_later(PING_SECONDS, self._ping)
+
+    def _cancel_timer(self) -> None:
+        if self._timer is not None:
+            self._timer.cancel()
+            self._timer = None
+
+    def _let_go(self) -> None:
+        """Give the connection back to aiohttp, which ends it; after the handler, or it would be cancelled."""
+        self._cancel_timer()
+        if _OPEN in self._request.app:
+            self._request.app[_OPEN].discard(self)
+        if self._transport is not None:  # the handler was cancelled
+            self._transport.abort()
+        if self._before is not None:
+            self._loop.call_soon(self._before.connection_lost, None)
+            self._before = None
+
+
+class _Open(set[WebSocket]):
+    """The WebSockets of an application."""
+
+
+_OPEN: Final = web.AppKey("websockets", _Open)
+
+
+class _Upgraded(PrebuiltResponse):
+    """What a handler returns when its WebSocket is over: nothing is left to send."""
+
+    def __init__(self, websocket: WebSocket) -> None:
+        super().__init__(101, b"", note=websocket.note)
+        self._sent = websocket.sent
+
+    async def prepare(self, request: web.BaseRequest) -> None:  # noqa: ARG002  aiohttp's signature
+        """Tell aiohttp that the connection is over."""
+        raise ConnectionResetError("the WebSocket is over")
+
+
+class _Tail:
+    """Takes the bytes that came behind the handshake."""
+
+    def __init__(self) -> None:
+        self.data = bytearray()
+
+    def feed_data(self, data: bytes) -> tuple[bool, bytes]:
+        """Keep them."""
+        self.data += data
+        return False, b""
+
+    def feed_eof(self) -> None:
+        """Nothing follows."""
