@@ -69,6 +69,7 @@ MEETS_HTTP = {
     "forward.relay",
     "forward.websocket",
     "origin.wire",
+    "sockets.connection",
 }
 
 

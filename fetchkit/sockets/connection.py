@@ -73,9 +73,16 @@ class Listener(Protocol):
         """The page takes more again."""
 
 
+class _Open(set["WebSocket"]):
+    """The WebSockets of an application."""
+
+
+_OPEN: Final = web.AppKey("websockets", _Open)
+
+
 def setup(app: web.Application) -> None:
     """Let the application close its WebSockets when it stops; to be called once by whoever opens any."""
-    if _OPEN in app:
+    if app.get(_OPEN) is not None:
         return
     app[_OPEN] = _Open()
 
@@ -302,13 +309,6 @@ class WebSocket(asyncio.Protocol):
         if self._before is not None:
             self._loop.call_soon(self._before.connection_lost, None)
             self._before = None
-
-
-class _Open(set[WebSocket]):
-    """The WebSockets of an application."""
-
-
-_OPEN: Final = web.AppKey("websockets", _Open)
 
 
 class _Upgraded(PrebuiltResponse):

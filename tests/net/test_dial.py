@@ -131,7 +131,7 @@ def test_its_own_ports_are_refused_at_every_local_address_whatever_is_allowed(ad
     dialer = Dialer(target_policy(["0.0.0.0/0", "::/0"], [], ["x"]), {6931})
     verdict = dialer.judge("x", 6931, address)
     assert (verdict.allowed, verdict.reason) == (False, f"{address} port 6931 is fetchkit itself.")
-    assert "without the forward" in verdict.hint
+    assert "directly" in verdict.hint
     assert dialer.judge("x", 6932, address).allowed
 
 
