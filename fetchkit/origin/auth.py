@@ -3,7 +3,8 @@
 User and password stand in the URL, so nothing is protected; what is exact here is the protocol. A nonce of
 Digest is `TIME-RANDOM-MAC`, where MAC is an HMAC of the rest: any worker can check it, and nothing is kept.
 It is stale after some minutes, or once `stale_after` requests have used it, which their counts (`nc`) tell;
-clients that send none are counted by the cookies that httpbin sets.
+clients that send none are counted by cookies. httpbin sets these on every route, and suites for it expect them;
+in go-httpbin's shape they are set where they are needed.
 """
 
 import base64
@@ -148,9 +149,19 @@ def digest(asked: Asked) -> Answer:
     if _is_old(demand, nonce) or _is_used_up(demand, given, cookies):
         return _challenge(asked, demand, used=nonce, stale=True)
     answer = json_answer(_authenticated(asked, demand.user))
-    if demand.uses is not None and (left := cookies.get("stale_after", "")).isdecimal():
+    if _has_cookies(asked):
+        answer.fields.append(_cookie(asked, "fake", "fake_value"))
+    left = cookies.get("stale_after", "")
+    if left.isdecimal() and (demand.uses is not None or _has_cookies(asked)):
         answer.fields.append(_cookie(asked, "stale_after", str(max(0, int(left[:10]) - 1))))
+    elif left and _has_cookies(asked):
+        answer.fields.append(_cookie(asked, "stale_after", _NEVER))
     return answer
+
+
+def _has_cookies(asked: Asked) -> bool:
+    """Whether every route sets all cookies, as httpbin does."""
+    return asked.settings.shape is Shape.HTTPBIN
 
 
 def _demand(asked: Asked) -> _Demand:
@@ -258,17 +269,18 @@ def _challenge(asked: Asked, demand: _Demand, *, used: str = "", stale: bool = F
         f"stale={str(stale).lower()}, charset=UTF-8"
     )
     answer = _empty(401, ("WWW-Authenticate", value))
-    if demand.uses is not None:
-        answer.fields.append(_cookie(asked, "stale_after", str(demand.uses)))
+    if demand.uses is not None or _has_cookies(asked):
+        uses = _NEVER if demand.uses is None else str(demand.uses)
+        answer.fields.append(_cookie(asked, "stale_after", uses))
         if used and _is_ours(demand, used):
             answer.fields.append(_cookie(asked, "last_nonce", used))
-    if demand.needs_cookie:
+    if demand.needs_cookie or _has_cookies(asked):
         answer.fields.append(_cookie(asked, "fake", "fake_value"))
     return answer
 
 
 def _cookie(asked: Asked, name: str, value: str) -> tuple[str, str]:
-    return set_cookie(name, value, (f"Path={asked.prefix}/digest-auth",))
+    return set_cookie(name, value, (f"Path={asked.prefix}",))
 
 
 def _octets(text: str) -> bytes:

@@ -38,7 +38,7 @@ ROUTES: Final[tuple[Route, ...]] = (
     *cookies.ROUTES,
     *auth.ROUTES,
 )
-_BRACES: Final = re.compile(r"\{([a-z_]+)(?::[^}]*)?\}")
+_BRACES: Final = re.compile(r"\{([a-z_]+)(:\.\*)?\}")
 
 
 def grouped() -> Iterator[tuple[str, list[Route]]]:
@@ -50,8 +50,8 @@ def grouped() -> Iterator[tuple[str, list[Route]]]:
 
 
 def route_pattern(pattern: str) -> str:
-    """A pattern as aiohttp's router takes it: `{name:.*}` takes line ends too."""
-    return pattern.replace(":.*}", ":(?s:.*)}")
+    """A pattern as aiohttp's router takes it: braces and line ends too, which its own leaves out."""
+    return _BRACES.sub(lambda found: f"{{{found[1]}:{'(?s:.*)' if found[2] else '[^/]+'}}}", pattern)
 
 
 def shown_pattern(pattern: str) -> str:

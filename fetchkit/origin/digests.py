@@ -51,13 +51,8 @@ class _Run:
 
 @mutable
 class Digests:
-    """All digests of a process.
+    """All digests of a process."""
 
-    Attributes:
-        computed: how many were computed to their end.
-    """
-
-    computed: int = 0
     _kept: "OrderedDict[Wanted, bytes]" = field(factory=OrderedDict)
     # Futures belong to a loop, and a process may have several, one after the other.
     _runs: dict[tuple[Wanted, asyncio.AbstractEventLoop], _Run] = field(factory=dict)
@@ -87,8 +82,9 @@ class Digests:
                     del self._runs[key]
         if digest is None:  # pragma: no cover  stopped only where nobody waits
             raise UnavailableError("The digest was given up.")
-        if wanted not in self._kept:
-            self._keep(wanted, digest)
+        self._kept[wanted] = digest
+        while len(self._kept) > KEPT:
+            self._kept.popitem(last=False)
         return digest
 
     def _started(self, wanted: Wanted) -> _Run:
@@ -101,12 +97,6 @@ class Digests:
         stop = threading.Event()
         loop = asyncio.get_running_loop()
         return _Run(loop.run_in_executor(self._threads, _compute, wanted, stop), stop)
-
-    def _keep(self, wanted: Wanted, digest: bytes) -> None:
-        self.computed += 1
-        self._kept[wanted] = digest
-        while len(self._kept) > KEPT:
-            self._kept.popitem(last=False)
 
 
 def _compute(wanted: Wanted, stop: threading.Event) -> bytes | None:

@@ -2,6 +2,7 @@
 
 import base64
 import os
+import re
 import uuid
 from collections.abc import Callable, Iterable
 from typing import Any, Final
@@ -32,6 +33,8 @@ _FROM_PROXIES: Final = frozenset(
     }
 )  # fmt: skip
 _BINARY: Final = "application/octet-stream"
+# How `surrogateescape` keeps a byte (PEP 383).
+_NO_UTF8: Final = re.compile("[\udc80-\udcff]")
 # Whose variables /env shows: those that were named for it.
 _ENVIRONMENT: Final = "HTTPBIN_ENV_"
 
@@ -72,10 +75,10 @@ def echo(asked: Asked, *keys: str) -> dict[str, Any]:
     else:
         read = _read_as_go(asked) if is_go else _read_as_httpbin(asked)
     members: dict[str, Callable[[], Any]] = {
-        "args": lambda: collected(asked.query.pairs(), always_lists=is_go),
+        "args": lambda: collected(_readable_pairs(asked.query.pairs()), always_lists=is_go),
         "data": lambda: read.data,
         "files": lambda: collected(_files(read.form, is_go=is_go), always_lists=is_go),
-        "form": lambda: collected(read.form.fields, always_lists=is_go),
+        "form": lambda: collected(_readable_pairs(read.form.fields), always_lists=is_go),
         "headers": lambda: _headers(asked),
         "json": lambda: read.value,
         "method": lambda: asked.method,
@@ -93,6 +96,15 @@ def collected(pairs: Iterable[tuple[str, str]], *, always_lists: bool) -> dict[s
     if always_lists:
         return dict(lists)
     return {name: values if len(values) > 1 else values[0] for name, values in lists.items()}
+
+
+def _readable_pairs(pairs: Iterable[tuple[str, str]]) -> Iterable[tuple[str, str]]:
+    """Bytes that are no UTF-8 stay percent-encoded: a lone surrogate in JSON is one that few can read."""
+    return ((_NO_UTF8.sub(_escaped, name), _NO_UTF8.sub(_escaped, value)) for name, value in pairs)
+
+
+def _escaped(match: re.Match[str]) -> str:
+    return f"%{ord(match[0]) - 0xDC00:02X}"
 
 
 def _headers(asked: Asked) -> dict[str, Any]:

@@ -29,7 +29,7 @@ def describe(prefix: str) -> bytes:
         "info": {
             "title": "fetchkit's test origin",
             "version": VERSION,
-            "description": "Paths of httpbin and go-httpbin made right, and faults as a pipe on each of them.",
+            "description": "Paths of httpbin and go-httpbin made right, and faults as a pipe on each.",
         },
         "paths": paths,
         "components": {"parameters": {"pipe": _pipe(), "token": _token()}},

@@ -28,6 +28,8 @@ _PORT: Final = re.compile(r".*?(:[0-9]+)?")
 # What may stand in a URI reference (RFC 3986, section 2), and % for what is encoded already.
 _URI: Final = "%:/?#[]@!$&'()*+,;=-._~"
 _HTTP: Final = re.compile(r"https?://[^/?#\\]+", re.IGNORECASE)
+# path-noscheme (RFC 3986, section 4.2), perhaps with a query: relative to the request's own path.
+_BESIDE: Final = re.compile(r"[^:/?#\\]+(?:[/?#].*)?", re.DOTALL)
 _NO_CORS: Final = "no-cors"
 # Among requests numbered from this one.
 _NEXT: Final = 2
@@ -100,7 +102,10 @@ def redirect_to(asked: Asked) -> Answered:
     if "url" not in asked.query:
         raise BadRequestError("url: it says where to, and is missing.", "Write ?url=/get.")
     status = parse_count(asked.query.get("status_code", "302"), 300, 399, "status_code")
-    target = _target(asked, asked.query.get("url"), "url")
+    text = asked.query.get("url")
+    if _BESIDE.fullmatch(text):
+        return Answer(status, [("Location", _uri(text))])
+    target = _target(asked, text, "url")
     return Answer(status, [("Location", target if _is_foreign(target) else asked.prefix + target)])
 
 
@@ -305,7 +310,7 @@ ROUTES: Final[tuple[Route, ...]] = (
         redirect_to,
         "A redirect to a URL.",
         (
-            query("url", "text", "Absolute, or a path of the origin, which gains its prefix."),
+            query("url", "text", "Absolute, relative, or a path of the origin, which gains its prefix."),
             query("status_code", "count", "300 to 399.", "302"),
         ),
         _BOTH,

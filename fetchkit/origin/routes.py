@@ -1,11 +1,12 @@
 """The origin over HTTP: from a request to a handler of the catalogue, through the pipe, to the wire."""
 
 import asyncio
+import contextlib
 import hashlib
 import inspect
 import time
 from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
-from typing import Any, Final
+from typing import Any, Final, NoReturn
 
 from aiohttp import HttpVersion11, hdrs, web
 from attrs import evolve, field, frozen, mutable
@@ -23,9 +24,9 @@ from fetchkit.http.cors import CorsPolicy
 from fetchkit.http.problem import problem_json, problem_page, wants_page
 from fetchkit.isolation import Corp, Zone, add_zone, plan_of
 from fetchkit.net.origins import OriginRules, origin_rules
-from fetchkit.origin.answer import Answer, Resource, whole
+from fetchkit.origin.answer import Act, Answer, Resource, whole
 from fetchkit.origin.asked import Asked, Scripted
-from fetchkit.origin.catalogue import ROUTES, route_pattern
+from fetchkit.origin.catalogue import ROUTES, route_pattern, shown_pattern
 from fetchkit.origin.choice import choose
 from fetchkit.origin.faults.fault import Context
 from fetchkit.origin.faults.pipe import EMPTY, Pipe, pipe_of
@@ -35,7 +36,7 @@ from fetchkit.origin.memory.store import FullError, Store
 from fetchkit.origin.memory.tokens import check_token
 from fetchkit.origin.openapi import describe
 from fetchkit.origin.page import catalogue_page
-from fetchkit.origin.parameters import Query, parse_query
+from fetchkit.origin.parameters import Query, parse_query, unescape
 from fetchkit.origin.route import Body, Route
 from fetchkit.origin.seen import Sight, remember
 from fetchkit.origin.settings import Origin
@@ -43,13 +44,15 @@ from fetchkit.origin.wire import OriginResponse
 from fetchkit.text import nearest
 from fetchkit.web.answers import answer as plain_answer
 from fetchkit.web.guard import guarded, ignore_expect, is_preflight, send_continue
-from fetchkit.web.problems import answering
+from fetchkit.web.problems import Handler
 from fetchkit.web.tokens import without_token, without_token_fields
 
 __all__ = ["setup"]
 
 # What an answer may say of itself in place of what all say.
 _POLICIES: Final = ("access-control-", "cross-origin-")
+# What it may not say in any case; the pipe can take it away.
+_OURS_ALONE: Final = ("X-Content-Type-Options",)
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 # Exposed beside an answer's own fields (Fetch standard, "CORS-safelisted response-header name" has the rest).
 _ALWAYS_EXPOSED: Final = ("Content-Length", "Date", "Server")
@@ -86,22 +89,23 @@ def setup(
     add_zone(app, Zone(prefix, Corp.CROSS_ORIGIN, cors))
     served = _Served(app, prefix, settings, store)
 
-    def add(path: str, handler: Callable[[web.Request], object]) -> None:
-        guarded_handler = answering(guarded(handler))  # type: ignore[arg-type]
-        app.router.add_route("*", path, guarded_handler, expect_handler=ignore_expect)
+    def add(path: str, handler: Handler) -> None:
+        judged = guarded(served.answering(handler))
+        app.router.add_route("*", path, judged, expect_handler=ignore_expect)
 
-    add(prefix, served.to_catalogue)
+    add(prefix, served.handler({"GET": _TO_CATALOGUE}))
     add(f"{prefix}/", served.catalogue)
     for name in ("openapi.json", "spec.json"):  # httpbin's name for it
-        add(f"{prefix}/{name}", served.openapi)
+        add(f"{prefix}/{name}", served.handler({"GET": _OPENAPI}))
     patterns: dict[str, dict[str, Route]] = {}
     for route in ROUTES:
         patterns.setdefault(route.pattern, {}).update(dict.fromkeys(route.methods, route))
     for pattern, by_method in patterns.items():
         add(prefix + route_pattern(pattern), served.handler(by_method))
-    add(f"{prefix}/{{rest:.*}}", served.absent)
+    add(prefix + route_pattern("/{rest:.*}"), served.handler({}, _ABSENT))
 
     async def close(_app: web.Application) -> None:
+        await served.finish()
         await store.close()
 
     app.on_cleanup.append(close)
@@ -128,12 +132,12 @@ class _Upload:
 
         Raises:
             PayloadTooLargeError: it is larger than the limit.
+            BadRequestError: its framing is broken.
         """
-        content = self.request.content
         if not self._begun and hdrs.EXPECT in self.request.headers and self.request.version >= HttpVersion11:
             send_continue(self.request)
         self._begun = True
-        while piece := await content.readany():
+        while piece := await self._next():
             self.size += len(piece)
             if self.size > self.limit:
                 raise PayloadTooLargeError(f"The body is larger than the limit of {self.limit} bytes.")
@@ -141,6 +145,14 @@ class _Upload:
                 self.digest.update(piece)
             yield piece
         self.complete = True
+
+    async def _next(self) -> bytes:
+        content = self.request.content
+        try:
+            return await content.readany()
+        except web.RequestPayloadError as error:
+            content.feed_eof()  # or aiohttp would go on reading behind the answer, and log what it finds
+            raise BadRequestError("The framing of the body is broken.", "Are its chunks right?") from error
 
     async def whole(self, limit: int) -> bytes:
         """All of it.
@@ -198,54 +210,94 @@ class _Served:
     _page: dict[str, bytes] = field(factory=dict)
     _tasks: set["asyncio.Future[None]"] = field(factory=set)
 
-    def handler(self, by_method: Mapping[str, Route]) -> Callable[[web.Request], object]:
-        """The handler for all methods of one pattern."""
+    def answering(self, handler: Handler) -> Handler:
+        """Make a handler answer what fails before there is an answer, with all that an answer has."""
+
+        async def answered(request: web.Request) -> web.StreamResponse:
+            try:
+                if request.raw_path.startswith("/") and not request.raw_path.startswith(self.prefix):
+                    # An escape in the prefix: the shared headers would be those of another zone.
+                    raise NotFoundError(f"Nothing is at {request.raw_path}.", f"Write {self.prefix} plainly.")
+                return await handler(request)
+            except HttpError as error:
+                return self._sent(request, _problem(request, error), EMPTY, self._context(request))
+
+        return answered
+
+    def handler(self, by_method: Mapping[str, Route], other: Route | None = None) -> Handler:
+        """The handler for all methods of one pattern.
+
+        Args:
+            by_method: the routes.
+            other: for every other method; a 405 where None.
+        """
         methods = dict(by_method)
         if "GET" in methods:
             methods.setdefault("HEAD", methods["GET"])
-        allow = ", ".join(sorted({*methods, "OPTIONS"}))
+        if other is None:
+            allow = ", ".join(sorted({*methods, "OPTIONS"}))
+            methods.setdefault("OPTIONS", _own_route(lambda _: Answer(200, [(hdrs.ALLOW, allow)])))
+            other = _own_route(lambda asked: _refuse_method(asked.method, allow))
 
         async def handle(request: web.Request) -> web.StreamResponse:
             if is_preflight(request):
                 return await self._preflight(request)
-            route = methods.get(request.method)
-            if route is not None:
-                return await self._answer(request, route)
-            if request.method == hdrs.METH_OPTIONS:
-                return self._sent(request, Answer(200, [(hdrs.ALLOW, allow)]), EMPTY, self._context(request))
-            raise MethodNotAllowedError(request.method, allow)
+            return await self._answer(request, methods.get(request.method, other))
 
         return handle
 
     async def _answer(self, request: web.Request, route: Route) -> web.StreamResponse:
-        if request.headers.get("Sec-Fetch-Dest") == "serviceworker":
+        if request.headers.get("Sec-Fetch-Dest") == "serviceworker":  # whatever the pipe says
             raise ForbiddenError("A made-up script may not become a service worker of this origin.")
         target = without_token(request.raw_path)
         query = parse_query(target.partition("?")[2])
         token = check_token(query.get("token")) if "token" in query else ""
-        pipe = pipe_of(query, self.settings)
-        context = self._context(request, await self._counts(pipe, token) if pipe.counting else None)
         upload = _Upload(request, self.settings.max_upload, hashlib.sha256() if token else None)
-        asked = self._asked(request, target, query, upload, context)
+        asked = self._asked(request, target, query, upload)
         seen = _Seen(asked, upload) if token and route.remembered else None
         try:
-            answer, pipe = await self._handled(asked, route, upload, pipe, context)
-            if seen is not None and route.body is Body.IGNORED:
+            answer, pipe, context = await self._made(asked, route, upload, token)
+        except (ConnectionError, asyncio.CancelledError):
+            if seen is not None:  # the client broke off; what it did is worth remembering all the same
+                self._later(remember(self.store, self.settings, token, seen.sight(0)))
+            raise
+        try:
+            response = self._sent(request, answer, pipe, context)
+        except BadRequestError as error:  # the pipe cannot be had with this answer
+            answer = _problem(request, error)
+            response = self._sent(request, answer, EMPTY, context)
+        if seen is not None:  # before it is sent: who has the answer finds it among what was seen
+            status = 0 if any(isinstance(act, Act) for act in answer.before) else answer.status
+            await remember(self.store, self.settings, token, seen.sight(status))
+        return response
+
+    async def _made(
+        self, asked: Asked, route: Route, upload: "_Upload", token: str
+    ) -> tuple[Answer, Pipe, Context]:
+        """The answer, the pipe that it is to go through, and what the faults may know."""
+        request, pipe = upload.request, EMPTY
+        context = self._context(request)
+        try:
+            try:
+                pipe, context = await self._piped(asked.query, token, context)
+                answer, pipe = await self._handled(asked, route, upload, pipe, context)
+            except PayloadTooLargeError:
+                raise
+            except HttpError as error:
+                answer = _problem(request, error)
+            if token and route.body is not Body.STREAMED:  # what the handler left is measured too
                 async for _ in upload.pieces():
                     pass
         except HttpError as error:
             answer = _problem(request, error)
-        except (ConnectionError, web.RequestPayloadError, asyncio.CancelledError):
-            if seen is not None:  # the client broke off; what it did is worth remembering all the same
-                self._later(remember(self.store, self.settings, token, seen.sight(0)))
-            raise
-        if seen is not None:
-            await remember(self.store, self.settings, token, seen.sight(answer.status))
-        return self._sent(request, answer, pipe, context)
+        return answer, pipe, context
 
-    def _asked(
-        self, request: web.Request, target: str, query: Query, upload: "_Upload", context: Context
-    ) -> Asked:
+    async def _piped(self, query: Query, token: str, context: Context) -> tuple[Pipe, Context]:
+        """The pipe of a request, and what its faults may know."""
+        pipe = pipe_of(query, self.settings)
+        return pipe, evolve(context, counts=await self._counts(pipe, token)) if pipe.counting else context
+
+    def _asked(self, request: web.Request, target: str, query: Query, upload: "_Upload") -> Asked:
         return Asked(
             store=self.store,
             method=request.method,
@@ -260,7 +312,7 @@ class _Served:
             peer=request.remote or "",
             prefix=self.prefix,
             settings=self.settings,
-            http10=context.http10,
+            http10=request.version < HttpVersion11,
         )
 
     async def _handled(
@@ -280,16 +332,27 @@ class _Served:
 
     def _later(self, work: Coroutine[Any, Any, None]) -> None:
         """Do something though the request is over."""
-        task = asyncio.ensure_future(work)
+
+        async def quietly() -> None:
+            with contextlib.suppress(HttpError):  # nobody is left to hear it
+                await work
+
+        task = asyncio.ensure_future(quietly())
         self._tasks.add(task)
         task.add_done_callback(self._tasks.discard)
+
+    async def finish(self) -> None:
+        """Wait for what is still being done."""
+        await asyncio.gather(*self._tasks, return_exceptions=True)
 
     def _sent(self, request: web.Request, answer: Answer, pipe: Pipe, context: Context) -> web.StreamResponse:
         """Put on what all answers share, and send it through the pipe."""
         answer.head_only = request.method == hdrs.METH_HEAD
         plan, origin = plan_of(self.app), context.origin
+        answer.remove(*_OURS_ALONE)
         named = {name.lower() for name, _ in answer.fields}
-        own = any(name.startswith(_POLICIES) for name in named)
+        freed = self.settings.dangerous and SANDBOX[0].lower() in named
+        own = freed or any(name.startswith(_POLICIES) or name in plan.replaced for name in named)
         if origin is not None:
             if "access-control-expose-headers" not in named:
                 answer.add("Access-Control-Expose-Headers", _exposed(answer.fields))
@@ -305,9 +368,11 @@ class _Served:
         answer.fields += [
             pair
             for pair in shared
-            if pair[0].lower() not in named or not pair[0].lower().startswith(_POLICIES)
+            if (name := pair[0].lower()) not in named
+            or not (name.startswith(_POLICIES) or name in plan.replaced - {"vary"})
         ]
-        answer.fields.append(SANDBOX)
+        if not freed:
+            answer.fields.append(SANDBOX)
         pipe.apply(answer, context)
         return OriginResponse(answer)
 
@@ -359,28 +424,46 @@ class _Served:
             now=time.time(),
         )
 
-    async def to_catalogue(self, request: web.Request) -> web.StreamResponse:
-        """The slash that a relative link needs."""
-        return plain_answer(request, 301, {hdrs.LOCATION: f"{self.prefix}/"})
-
     async def catalogue(self, request: web.Request) -> web.StreamResponse:
         """The page that lists every route."""
+        if request.method not in ("GET", "HEAD"):
+            raise MethodNotAllowedError(request.method, "GET, HEAD")
         body = self._page.setdefault(
             "page", catalogue_page(self.prefix, self.settings, page_template("origin"))
         )
         return plain_answer(request, 200, {hdrs.CONTENT_TYPE: "text/html; charset=utf-8"}, body)
 
-    async def openapi(self, request: web.Request) -> web.StreamResponse:
-        """The same for programs."""
-        body = self._page.setdefault("openapi", describe(self.prefix))
-        return plain_answer(request, 200, {hdrs.CONTENT_TYPE: "application/json"}, body)
 
-    async def absent(self, request: web.Request) -> web.StreamResponse:
-        """No route: name the nearest ones."""
-        path = request.path.removeprefix(self.prefix)
-        near = _near(path, (route.pattern for route in ROUTES))
-        hint = f"Near it: {', '.join(self.prefix + pattern for pattern in near)}." if near else ""
-        raise NotFoundError(f"The origin has no {request.path}.", f"{hint} {self.prefix}/ lists all.".strip())
+def _own_route(handler: Callable[[Asked], Answer]) -> Route:
+    """A route that is no row of the catalogue."""
+    return Route((), "", handler, "")
+
+
+def _to_catalogue(asked: Asked) -> Answer:
+    """The slash that a relative link needs."""
+    return Answer(301, [(hdrs.LOCATION, f"{asked.prefix}/")])
+
+
+def _openapi(asked: Asked) -> Answer:
+    """The catalogue for programs."""
+    return whole(200, describe(asked.prefix), "application/json")
+
+
+def _absent(asked: Asked) -> NoReturn:
+    """No route: name the nearest ones."""
+    path = unescape(asked.path)
+    near = _near(path.removeprefix(asked.prefix), (route.pattern for route in ROUTES))
+    hint = f"Near it: {', '.join(asked.prefix + shown_pattern(pattern) for pattern in near)}." if near else ""
+    raise NotFoundError(f"The origin has no {path}.", f"{hint} {asked.prefix}/ lists all.".strip())
+
+
+def _refuse_method(method: str, allow: str) -> NoReturn:
+    raise MethodNotAllowedError(method, allow)
+
+
+_TO_CATALOGUE: Final = _own_route(_to_catalogue)
+_OPENAPI: Final = _own_route(_openapi)
+_ABSENT: Final = _own_route(_absent)
 
 
 def _problem(request: web.Request, error: HttpError) -> Answer:

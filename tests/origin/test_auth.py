@@ -193,6 +193,31 @@ async def test_a_wrong_digest_is_asked_again(changed: dict[str, str]) -> None:
     assert again["nonce"] != challenge["nonce"]
 
 
+@pytest.mark.parametrize(
+    ("known", "changed"),
+    [
+        ('username="user"', 'username="other"'),
+        ('username="user"', 'username="user", username="other"'),
+        ("Digest", "Digest and"),
+        ('username="user"', 'username="user'),
+        ("opaque=", "and opaque="),
+        ("nc=00000001", "nc=00000001, nonsense"),
+    ],
+)
+async def test_a_right_response_with_wrong_words_around_it_is_asked_again(known: str, changed: str) -> None:
+    challenge = challenge_of(await ask(ROUTES, TARGET))
+    name, value = digest(challenge, TARGET)
+    assert (await ask(ROUTES, TARGET, (name, value))).status == 200
+    assert (await ask(ROUTES, TARGET, (name, value.replace(known, changed)))).status == 401
+
+
+async def test_a_nonce_of_somebody_else_is_no_cookie() -> None:
+    target = f"{TARGET}/MD5/1"
+    challenge = challenge_of(await ask(ROUTES, target))
+    answer = await ask(ROUTES, target, digest(challenge, target, nonce="a;b"))
+    assert (answer.status, cookies_in(answer)) == (401, {"stale_after": "1", "fake": "fake_value"})
+
+
 async def test_an_absolute_uri_is_the_request_too() -> None:
     challenge = challenge_of(await ask(ROUTES, TARGET))
     uri = f"http://127.0.0.1:6931/origin{TARGET}"
@@ -244,29 +269,37 @@ async def test_clients_without_a_count_are_counted_by_cookies() -> None:
     target = f"{TARGET}/SHA-256/2"
     first = await ask(ROUTES, target)
     challenge, jar = challenge_of(first), cookies_in(first)
-    assert jar == {"stale_after": "2"}
+    assert jar == {"stale_after": "2", "fake": "fake_value"}
     for status in (200, 200, 401):
         cookie = ("Cookie", "; ".join(f"{name}={value}" for name, value in jar.items()))
         answer = await ask(ROUTES, target, digest(challenge, target, qop=None), cookie)
         assert answer.status == status
         jar |= cookies_in(answer)
     assert challenge_of(answer)["stale"] == "true"
-    assert jar == {"stale_after": "2", "last_nonce": challenge["nonce"]}
+    assert jar == {"stale_after": "2", "last_nonce": challenge["nonce"], "fake": "fake_value"}
     cookie = ("Cookie", "; ".join(f"{name}={value}" for name, value in jar.items()))
     answer = await ask(ROUTES, target, digest(challenge, target, qop=None), cookie)
     assert challenge_of(answer)["stale"] == "true"  # that nonce stays used up
 
 
-async def test_a_route_without_a_limit_sets_no_cookies() -> None:
-    for target in (TARGET, f"{TARGET}/MD5", f"{TARGET}/MD5/never", f"{TARGET}/never"):
-        assert cookies_in(await ask(ROUTES, target)) == {}
+@pytest.mark.parametrize("target", [TARGET, f"{TARGET}/MD5", f"{TARGET}/MD5/never", f"{TARGET}/never"])
+async def test_a_route_without_a_limit_sets_the_cookies_of_httpbin_in_its_shape_alone(target: str) -> None:
+    first = await ask(ROUTES, target)
+    assert cookies_in(first) == {"stale_after": "never", "fake": "fake_value"}
+    answer = await ask(ROUTES, target, digest(challenge_of(first), target), ("Cookie", "stale_after=never"))
+    assert (answer.status, cookies_in(answer)) == (200, {"stale_after": "never", "fake": "fake_value"})
+    first = await ask(ROUTES, target, settings=GO)
+    assert cookies_in(first) == {}
+    answer = await ask(ROUTES, target, digest(challenge_of(first), target), settings=GO)
+    assert (answer.status, cookies_in(answer)) == (200, {})
 
 
 async def test_a_cookie_may_be_required() -> None:
     target = f"{TARGET}?require-cookie=1"
     first = await ask(ROUTES, target)
     challenge = challenge_of(first)
-    assert cookies_in(first) == {"fake": "fake_value"}
+    assert cookies_in(first) == {"stale_after": "never", "fake": "fake_value"}
+    assert cookies_in(await ask(ROUTES, target, settings=GO)) == {"fake": "fake_value"}
     field = digest(challenge, target)
     assert (await ask(ROUTES, target, field)).status == 401
     wrong = await ask(ROUTES, target, field, ("Cookie", "other=1"))

@@ -2,6 +2,7 @@
 
 import asyncio
 import hashlib
+import threading
 import time
 
 import pytest
@@ -13,6 +14,20 @@ from fetchkit.origin.digests import Digests, Wanted
 
 # Some seconds of hashing, should nobody stop it.
 LARGE = 4 * 1024**3
+
+
+@pytest.fixture
+def computed(monkeypatch: pytest.MonkeyPatch) -> list[Wanted]:
+    """What was computed, in order."""
+    calls: list[Wanted] = []
+    compute = digests._compute
+
+    def recording(wanted: Wanted, stop: threading.Event) -> bytes | None:
+        calls.append(wanted)
+        return compute(wanted, stop)
+
+    monkeypatch.setattr(digests, "_compute", recording)
+    return calls
 
 
 def expected(wanted: Wanted) -> bytes:
@@ -32,23 +47,25 @@ async def test_a_digest_is_that_of_the_bytes(wanted: Wanted) -> None:
     assert await Digests().sha256(wanted) == expected(wanted)
 
 
-async def test_those_who_ask_at_a_time_share_one_computation() -> None:
+async def test_those_who_ask_at_a_time_share_one_computation(computed: list[Wanted]) -> None:
     table = Digests()
     wanted = Wanted(Content(50 * BLOCK, "shared"), 0, 50 * BLOCK)
     found = await asyncio.gather(*(table.sha256(wanted) for _ in range(20)))
     assert set(found) == {expected(wanted)}
-    assert table.computed == 1
+    assert computed == [wanted]
 
 
-async def test_what_was_computed_is_kept_and_the_oldest_goes_first(monkeypatch: pytest.MonkeyPatch) -> None:
+async def test_what_was_computed_is_kept_and_the_oldest_goes_first(
+    computed: list[Wanted], monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(digests, "KEPT", 2)
     table = Digests()
     one, two, three = (Wanted(Content(size), 0, size) for size in (1, 2, 3))
     for wanted in (one, two, one, three, one):  # two was unused longest when three came
         await table.sha256(wanted)
-    assert table.computed == 3
+    assert computed == [one, two, three]
     await table.sha256(two)
-    assert table.computed == 4
+    assert computed == [one, two, three, two]
 
 
 async def test_the_loop_goes_on_meanwhile() -> None:
@@ -78,7 +95,7 @@ async def test_the_computation_ends_when_the_last_who_waits_has_left() -> None:
     assert await run.future is None
     assert time.monotonic() - began < 2
     assert not table._runs
-    assert table.computed == 0
+    assert not table._kept
 
 
 async def test_who_comes_after_it_was_given_up_gets_a_new_one() -> None:

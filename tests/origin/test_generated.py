@@ -2,6 +2,7 @@
 
 import base64
 import hashlib
+import json
 from itertools import pairwise
 from typing import Any
 
@@ -12,6 +13,7 @@ from fetchkit.origin.answer import Answer, Resource
 from fetchkit.origin.bodies import BLOCK, Content, Fill
 from fetchkit.origin.generated import ROUTES
 from fetchkit.origin.settings import Origin
+from tests.conftest import Raw, Serve
 
 from . import asking
 from .asking import body_of, json_of, waits_of
@@ -253,3 +255,30 @@ async def test_a_paced_body_waits_between_its_chunks() -> None:
     kinds = [type(piece).__name__ for piece in (await ask("/range/30?duration=1&chunk_size=10")).pieces]
     assert all(one != other for one, other in pairwise(kinds))
     assert len(kinds) == 6
+
+
+async def test_on_the_wire_the_end_of_a_tebibyte_comes_with_its_digest(serve: Serve, raw: Raw) -> None:
+    client = await raw(await serve())
+    part = await client.ask("GET", "/origin/body/1TiB?seed=s", "Range: bytes=-1000")
+    assert part.status == 206
+    assert part.headers["Content-Range"] == f"bytes {TIB - 1000}-{TIB - 1}/{TIB}"
+    shown = await client.ask("GET", f"/origin/digest/1TiB?seed=s&first={TIB - 1000}")
+    assert json.loads(shown.body)["sha-256"] == hashlib.sha256(part.body).hexdigest()
+    head = await client.ask("HEAD", "/origin/body/1TiB?seed=s")
+    assert (head.status, head.headers["Content-Length"]) == (200, str(TIB))
+
+
+async def test_on_the_wire_a_download_restarts_when_its_tag_was_bumped(serve: Serve, raw: Raw) -> None:
+    client = await raw(await serve())
+    target = "/origin/body/1000?pipe=etag(bump,2)&token=T"
+    first = await client.ask("GET", target, "Range: bytes=0-499")
+    resume = ("Range: bytes=500-", f"If-Range: {first.headers['ETag']}")
+    second = await client.ask("GET", target, *resume)
+    whole = await client.ask("GET", "/origin/body/1000")
+    assert (first.status, second.status) == (206, 206)
+    assert first.body + second.body == whole.body
+    bumped = await client.ask("GET", target, *resume)
+    assert bumped.status == 200
+    assert bumped.headers["ETag"] != first.headers["ETag"]
+    assert len(bumped.body) == 1000
+    assert bumped.body != whole.body

@@ -195,6 +195,11 @@ async def test_fields_that_would_break_the_answer_or_the_app_are_refused(query: 
     assert hint in caught.value.hint
 
 
+async def test_white_space_around_a_value_is_no_part_of_it() -> None:
+    answer = await ask(ROUTES, "/response-headers?a=+x+y%09")
+    assert answer.get("a") == json_of(answer)["a"] == "x y"  # RFC 9110, section 5.5
+
+
 async def test_dangerous_fields_are_allowed_where_the_setting_says_so() -> None:
     answer = await ask(ROUTES, "/response-headers?Clear-Site-Data=*", settings=Origin(dangerous=True))
     assert answer.get("Clear-Site-Data") == "*"

@@ -1,6 +1,7 @@
 """Drips, delays, events, lines and trailers: their bytes, their pauses, their limits."""
 
 import json
+import time
 from itertools import pairwise
 from typing import Any
 
@@ -10,6 +11,7 @@ from fetchkit.errors import BadRequestError
 from fetchkit.origin.answer import Answer, Framing, Wait
 from fetchkit.origin.settings import Origin, Shape
 from fetchkit.origin.timed import ROUTES
+from tests.conftest import Raw, Serve
 
 from . import asking
 from .asking import body_of, json_of, waits_of
@@ -167,3 +169,37 @@ async def test_what_cannot_be_had_is_refused_with_the_reason(target: str, proble
 async def test_an_old_client_cannot_have_trailers() -> None:
     with pytest.raises(BadRequestError, match=r"HTTP/1\.0"):
         await ask("/trailers?X=1", http10=True)
+
+
+async def test_on_the_wire_a_drip_takes_its_time_and_its_first_star_comes_early(
+    serve: Serve, raw: Raw
+) -> None:
+    client = await raw(await serve())
+    began = time.monotonic()
+    client.send(b"GET /origin/drip?duration=400ms&numbytes=3&delay=200ms HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+    head = await client.head()
+    assert time.monotonic() - began >= 0.199
+    assert head.headers["Content-Length"] == "3"
+    first = await client.reader.readexactly(1)
+    assert first == b"*"
+    rest = await client.reader.readexactly(2)
+    assert rest == b"**"
+    assert time.monotonic() - began >= 0.599
+
+
+async def test_on_the_wire_trailers_stand_behind_the_last_chunk(serve: Serve, raw: Raw) -> None:
+    client = await raw(await serve())
+    client.send(b"GET /origin/trailers?X-A=1&X-B=b HTTP/1.1\r\nHost: 127.0.0.1\r\n\r\n")
+    head = await client.head()
+    assert head.headers["Transfer-Encoding"] == "chunked"
+    assert head.headers["Trailer"] == "X-A, X-B"
+    assert (await client.reader.readuntil(b"\r\n0\r\nX-A: 1\r\nX-B: b\r\n\r\n")).endswith(b"\r\n\r\n")
+    assert (await client.ask("GET", "/origin/get")).status == 200
+
+
+async def test_on_the_wire_a_stream_to_an_old_client_ends_with_its_connection(serve: Serve, raw: Raw) -> None:
+    client = await raw(await serve())
+    client.send(b"GET /origin/stream/2 HTTP/1.0\r\nHost: 127.0.0.1\r\n\r\n")
+    head = await client.head()
+    assert "Transfer-Encoding" not in head.headers
+    assert len((await client.reader.read()).splitlines()) == 2

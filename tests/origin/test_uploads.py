@@ -1,6 +1,7 @@
 """Uploads: counted, digested, read slowly, refused early, and forms by their parts."""
 
 import hashlib
+import json
 import time
 from collections.abc import AsyncIterator
 from typing import Any
@@ -12,6 +13,7 @@ from fetchkit.errors import BadRequestError, ExpectationFailedError, HttpError, 
 from fetchkit.origin.answer import Answer
 from fetchkit.origin.settings import MIB, Origin
 from fetchkit.origin.uploads import ROUTES, upload
+from tests.conftest import Raw, Serve
 
 from . import asking
 from .asking import json_of
@@ -175,3 +177,33 @@ async def test_a_slow_reader_gives_up_at_the_limit_of_time_where_nobody_declared
     read, problem = await read_of("/upload?rate=1000", *[bytes(100)] * 10, length=None, settings=settings)
     assert isinstance(problem, BadRequestError)
     assert read == 6
+
+
+async def test_on_the_wire_a_100_comes_only_to_a_body_that_is_wanted(serve: Serve, raw: Raw) -> None:
+    client = await raw(await serve())
+    expecting = "Host: 127.0.0.1\r\nExpect: 100-continue\r\nContent-Length: 3\r\n\r\n"
+    client.send(f"POST /origin/upload HTTP/1.1\r\n{expecting}".encode())
+    assert (await client.head()).status == 100
+    client.send(b"abc")
+    assert json.loads((await client.answer()).body)["sha-256"] == sha256(b"abc")
+    client.send(f"POST /origin/upload?expect=refuse HTTP/1.1\r\n{expecting}".encode())
+    assert (await client.answer()).status == 417
+
+
+@pytest.mark.parametrize("length", ["Content-Length: 1000000", "Transfer-Encoding: chunked"])
+async def test_on_the_wire_a_413_comes_while_the_body_is_still_being_sent(
+    serve: Serve, raw: Raw, length: str
+) -> None:
+    client = await raw(await serve())
+    client.send(f"PUT /origin/upload?max=1KiB HTTP/1.1\r\nHost: 127.0.0.1\r\n{length}\r\n\r\n".encode())
+    client.send(b"1000\r\n" + bytes(4096))  # a chunk, or the beginning of the million
+    assert (await client.answer()).status == 413
+
+
+async def test_on_the_wire_a_slow_reader_slows_its_client_down(serve: Serve, raw: Raw) -> None:
+    client = await raw(await serve())
+    began = time.monotonic()
+    head = f"PUT /origin/upload?rate=10MiB/s HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: {4 * MIB}\r\n\r\n"
+    client.send(head.encode() + bytes(4 * MIB))
+    assert json.loads((await client.answer()).body)["bytes_received"] == 4 * MIB
+    assert time.monotonic() - began >= 0.39

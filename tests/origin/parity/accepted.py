@@ -1,0 +1,5 @@
+"""stub"""
+from attrs import frozen
+@frozen
+class Accepted:
+    name: str
