@@ -178,7 +178,7 @@ class Resource:
     """
 
     representation: Representation
-    read: Callable[[int, int], Iterator[bytes | memoryview]]
+    read: "Callable[[int, int], Iterator[Piece]]"
     status: int = 200
     extra: tuple[tuple[str, str], ...] = ()
     revise: "Callable[[int], Resource] | None" = None
@@ -204,7 +204,7 @@ def selected(resource: Resource, decision: Decision) -> Answer:
         pair for pair in head_fields(known, decision, boundary) if pair[0] != "Content-Length" and pair[1]
     ]
 
-    def pieces() -> Iterator[bytes | memoryview]:
+    def pieces() -> Iterator[Piece]:
         for frame, part in plan.parts:
             if frame:
                 yield frame

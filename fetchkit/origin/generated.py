@@ -3,8 +3,8 @@
 import base64
 import re
 import secrets
-from collections.abc import Callable, Iterator
-from typing import Final, cast
+from collections.abc import Iterator
+from typing import Final
 
 from attrs import evolve
 
@@ -126,8 +126,7 @@ def _range(source: str, size: int, duration: float, chunk: int, version: int) ->
 
     return Resource(
         Representation(source, size, _BINARY, "", Validators(tag, _MADE)),
-        # Who reads passes on what it is given: pauses too.
-        cast("Callable[[int, int], Iterator[bytes]]", paced) if duration else pattern.pieces,
+        paced if duration else pattern.pieces,
         revise=lambda number: _range(source, size, duration, chunk, number),
     )
 

@@ -38,7 +38,8 @@ def describe(prefix: str) -> bytes:
 
 
 def _operation(route: Route, method: str) -> dict[str, Any]:
-    shared = [{"$ref": f"#/components/parameters/{name}"} for name in ("pipe", "token")]
+    own = {parameter.name for parameter in route.parameters}  # a name may stand once in a place
+    shared = [{"$ref": f"#/components/parameters/{name}"} for name in ("pipe", "token") if name not in own]
     operation: dict[str, Any] = {
         "operationId": f"{method.lower()} {shown_pattern(route.pattern)}",
         "summary": route.help,
@@ -63,7 +64,7 @@ def _parameter(parameter: Parameter) -> dict[str, Any]:
     if parameter.default:
         described["description"] += f" Default: {parameter.default}."
     if parameter.example:
-        described["example"] = parameter.example
+        described["example"] = int(parameter.example) if schema["type"] == "integer" else parameter.example
     return described
 
 

@@ -59,7 +59,7 @@ def parse_size(text: str, limit: int, name: str) -> int:
     )
     if size > limit:
         raise BadRequestError(
-            f"{name}: {text} is beyond the limit of {readable(limit)} ({limit} bytes).",
+            f"{name}: {text.strip()} is beyond the limit of {readable(limit)} ({limit} bytes).",
             "A setting of [origin] raises limits.",
         )
     return size
@@ -93,7 +93,7 @@ def parse_seconds(text: str, limit: float, name: str) -> float:
         raise BadRequestError(f"{name}: {text!a:.80} is no duration.", "Write it as 2, 1.5, 500ms or 2s.")
     if not total <= limit:
         raise BadRequestError(
-            f"{name}: {text} is beyond the limit of {limit:g} s.", "max-seconds of [origin] raises it."
+            f"{name}: {text:.80} is beyond the limit of {limit:g} s.", "max-seconds of [origin] raises it."
         )
     return total
 

@@ -94,7 +94,8 @@ def setup(
         app.router.add_route("*", path, judged, expect_handler=ignore_expect)
 
     add(prefix, served.handler({"GET": _TO_CATALOGUE}))
-    add(f"{prefix}/", served.catalogue)
+    for name in ("", "legacy"):  # httpbin's older page has the same contents as its newer one
+        add(f"{prefix}/{name}", served.catalogue)
     for name in ("openapi.json", "spec.json"):  # httpbin's name for it
         add(f"{prefix}/{name}", served.handler({"GET": _OPENAPI}))
     patterns: dict[str, dict[str, Route]] = {}

@@ -21,6 +21,7 @@ import struct
 from typing import Any, Final, Protocol
 
 from aiohttp import WSCloseCode, web
+from attrs import field, frozen
 
 from fetchkit.isolation import plan_of
 from fetchkit.sockets.frames import (
@@ -73,8 +74,11 @@ class Listener(Protocol):
         """The page takes more again."""
 
 
-class _Open(set["WebSocket"]):
+@frozen
+class _Open:
     """The WebSockets of an application."""
+
+    websockets: set["WebSocket"] = field(factory=set)
 
 
 _OPEN: Final = web.AppKey("websockets", _Open)
@@ -94,7 +98,7 @@ def setup(app: web.Application) -> None:
 
 def close_all(app: web.Application) -> None:
     """Tell every page that the server stops."""
-    for websocket in tuple(app[_OPEN]):
+    for websocket in tuple(app[_OPEN].websockets):
         websocket.close(WSCloseCode.GOING_AWAY, "the server stops")
 
 
@@ -141,7 +145,7 @@ class WebSocket(asyncio.Protocol):
         transport.set_write_buffer_limits(HIGH_WATER)
         transport.set_protocol(self)
         if _OPEN in request.app:
-            request.app[_OPEN].add(self)
+            request.app[_OPEN].websockets.add(self)
         transport.write(accept_head(handshake, self.protocol, date_line() + shared))
         self._timer = self._loop.call_later(PING_SECONDS, self._ping)
         transport.resume_reading()
@@ -303,7 +307,7 @@ class WebSocket(asyncio.Protocol):
         """Give the connection back to aiohttp, which ends it; after the handler, or it would be cancelled."""
         self._cancel_timer()
         if _OPEN in self._request.app:
-            self._request.app[_OPEN].discard(self)
+            self._request.app[_OPEN].websockets.discard(self)
         if self._transport is not None:  # the handler was cancelled
             self._transport.abort()
         if self._before is not None:

@@ -8,13 +8,21 @@ builds a head takes the shared fields from `isolation.plan_of(app)`.
 import time
 from http import HTTPStatus
 
-from aiohttp import HttpVersion10, web
+from aiohttp import HttpVersion10, hdrs, web
 
 from fetchkit.http.dates import format_http_date
 
-__all__ = ["PrebuiltResponse", "date_line", "status_line"]
+__all__ = ["PHRASES", "PrebuiltResponse", "date_line", "is_owed_a_body", "status_line"]
 
-_STATUS_LINES = {s.value: f"HTTP/1.1 {s.value} {s.phrase}\r\n".encode() for s in HTTPStatus}
+# RFC 9110's names where Python's are older (its own changed in 3.13).
+_RENAMED = {
+    413: "Content Too Large",
+    414: "URI Too Long",
+    416: "Range Not Satisfiable",
+    422: "Unprocessable Content",
+}
+PHRASES = {status.value: status.phrase for status in HTTPStatus} | _RENAMED
+_STATUS_LINES = {status: f"HTTP/1.1 {status} {phrase}\r\n".encode() for status, phrase in PHRASES.items()}
 
 _date_second = 0
 _date_line = b""
@@ -32,6 +40,17 @@ def date_line() -> bytes:
 def status_line(status: int) -> bytes:
     """The status line; HTTP/1.1 also towards an HTTP/1.0 client (RFC 9110, section 2.5)."""
     return _STATUS_LINES[status]
+
+
+def is_owed_a_body(request: web.BaseRequest) -> bool:
+    """Whether a client still waits for a 100, and its body has not begun.
+
+    After a final answer it may or may not send the body (RFC 9110, section 10.1.1), so nobody could tell
+    the next request from it: the connection must not be kept.
+    """
+    if not request.body_exists or hdrs.EXPECT not in request.headers:
+        return False
+    return not request.content.is_eof() and request.content.total_bytes == 0
 
 
 class PrebuiltResponse(web.StreamResponse):
@@ -80,7 +99,8 @@ class PrebuiltResponse(web.StreamResponse):
         """Nothing is left to write: `prepare` wrote it."""
 
     def _lines(self, request: web.BaseRequest) -> bytes:
-        self._stays_open = request.keep_alive and self._keep_alive is not False
+        keeps = request.keep_alive and self._keep_alive is not False
+        self._stays_open = keeps and not is_owed_a_body(request)
         date = date_line() if self._dated else b""
         if not self._stays_open:
             return b"".join((self._head, date, b"Connection: close\r\n\r\n"))
