@@ -20,6 +20,7 @@ from cattrs.gen import make_dict_structure_fn, override
 
 from fetchkit.config import Config, Setting, settings
 from fetchkit.errors import ConfigError
+from fetchkit.origin.memory.state import parse_state
 
 __all__ = ["Effective", "as_toml", "environment_name", "file_key", "flag_name", "load"]
 
@@ -103,10 +104,18 @@ def as_toml(effective: Effective) -> str:
         elif value is None:
             lines.append((f"# {file_key(name)} is not set", source))
         else:
-            line = "# token is hidden" if name == "token" else f"{file_key(name)} = {_toml(value)}"
-            lines.append((line, source))
+            lines.append((_line(name, value), source))
     width = max(len(line) for line, _ in lines)
     return "\n".join([*(f"{line:{width}}  # {source}" for line, source in lines), *tables])
+
+
+def _line(name: str, value: Any) -> str:
+    """A setting for people to read: without its secrets."""
+    if name == "token":
+        return "# token is hidden"
+    if name == "state":
+        value = parse_state(value).shown
+    return f"{file_key(name)} = {_toml(value)}"
 
 
 def _first(

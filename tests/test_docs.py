@@ -7,6 +7,8 @@ from typing import Any
 
 import attrs
 import pytest
+from aiohttp import ClientError
+from yarl import URL
 
 import fetchkit
 from fetchkit import Config, running
@@ -16,7 +18,7 @@ from fetchkit.sources import environment_name, file_key, flag_name
 from .conftest import Raw
 
 ROOT = Path(__file__).parent.parent
-SERVE = "".join((ROOT / "docs" / f"{page}.md").read_text("utf-8") for page in ("serve", "forward"))
+SERVE = "".join((ROOT / "docs" / f"{page}.md").read_text("utf-8") for page in ("serve", "forward", "origin"))
 LIBRARY = (ROOT / "docs" / "library.md").read_text("utf-8")
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]
@@ -107,9 +109,24 @@ async def test_the_example_of_a_feature_alone_runs(folder: Path, aiohttp_client:
         assert response.headers["Cross-Origin-Embedder-Policy"] == "require-corp"
 
 
+async def test_the_example_of_an_origin_runs(aiohttp_client: Any) -> None:
+    names = examples()[2]
+    client = await aiohttp_client(names["make_upstream"]())
+    statuses = []
+    for _ in range(3):
+        async with client.get(names["FAILS_TWICE"]) as response:
+            statuses.append(response.status)
+    assert statuses == [503, 503, 200]
+    with pytest.raises(ClientError):
+        async with client.get(URL(names["BREAKS"], encoded=True)) as response:
+            await response.read()
+    async with client.get("/origin/bytes/2MiB") as response:
+        assert response.status == 400
+
+
 async def test_the_example_of_events_runs(folder: Path, raw: Raw) -> None:
     async with running(Config(directory=folder, host=("127.0.0.1",), port=0)) as server:
-        missed = examples()[2]["count_misses"](server)
+        missed = examples()[3]["count_misses"](server)
         client = await raw(server)
         await client.ask("GET", "/missing")
         await client.ask("GET", "/digits.txt")

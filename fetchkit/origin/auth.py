@@ -3,8 +3,8 @@
 User and password stand in the URL, so nothing is protected; what is exact here is the protocol. A nonce of
 Digest is `TIME-RANDOM-MAC`, where MAC is an HMAC of the rest: any worker can check it, and nothing is kept.
 It is stale after some minutes, or once `stale_after` requests have used it, which their counts (`nc`) tell;
-clients that send none are counted by cookies. httpbin sets these on every route, and suites for it expect them;
-in go-httpbin's shape they are set where they are needed.
+clients that send none are counted by cookies. httpbin sets these on every route, and suites for it expect
+them; in go-httpbin's shape they are set where they are needed.
 """
 
 import base64

@@ -32,6 +32,7 @@ def stream(asked: Asked) -> Answered:
     """`/stream/{n}`"""
     count = parse_count(asked.arguments["n"], 0, asked.settings.max_items, "n")
     line = echo(asked, *WITHOUT_BODY)
+    line.pop("method", None)  # neither peer's lines have it
 
     def lines() -> Iterator[bytes]:
         for number in range(count):

@@ -1,4 +1,4 @@
-"""Where the program of a peer comes from: npm, PyPI, Debian, or the Python that runs the benchmark."""
+"""Where the program of a peer comes from: npm, PyPI, Debian, a compiler, or the Python that runs this."""
 
 import importlib.metadata
 import importlib.util
@@ -8,15 +8,19 @@ import re
 import shutil
 import subprocess
 import sys
+from contextlib import suppress
 from pathlib import Path
 from typing import Protocol
 
 from attrs import frozen
 
-__all__ = ["CACHE", "Debian", "Module", "Npm", "PyPI", "Source"]
+__all__ = ["CACHE", "Debian", "DebianSource", "Module", "Npm", "PyPI", "Source"]
 
 CACHE = Path(__file__).resolve().parents[2] / ".cache" / "bench"
 """Kept between runs, ignored by git."""
+
+_PEERS = CACHE.parent / "peers"
+"""Environments of peers that come from PyPI; `scripts/test` makes httpbin's there too."""
 
 
 _VERSION = "import importlib.metadata, sys; print(importlib.metadata.version(sys.argv[1]))"
@@ -98,7 +102,7 @@ class PyPI:
 
     @property
     def _folder(self) -> Path:
-        return CACHE / "pypi" / self._distribution
+        return _PEERS / self._distribution
 
     def find(self) -> str | None:
         """See `Source.find`."""
@@ -146,6 +150,60 @@ class Debian:
     def _which(self) -> str | None:
         """Search /usr/sbin too: nginx lives there, and only root has it in the path."""
         return shutil.which(self.program, path=f"{os.environ.get('PATH', os.defpath)}:/usr/sbin")
+
+
+@frozen
+class DebianSource:
+    """A program that a package of the distribution brings as C++ source, compiled here with g++ -O2.
+
+    `folder` is where its sources are (the end of the path); `replaced` are texts that are changed in them.
+    """
+
+    package: str
+    folder: str
+    replaced: tuple[tuple[str, str], ...] = ()
+
+    @property
+    def label(self) -> str:
+        """The package, as Debian names it."""
+        return self.package
+
+    @property
+    def _debian(self) -> Debian:
+        return Debian(self.package, "emcc")
+
+    def find(self) -> str | None:
+        """See `Source.find`."""
+        if not self._sources():
+            self._debian.find()
+        sources, compiler = self._sources(), Debian("g++", "g++").find()
+        if not sources or compiler is None:
+            return None
+        build = CACHE / "built" / f"{self.package}-{self.version()}"
+        program = build / "program"
+        if not program.exists():
+            build.mkdir(parents=True, exist_ok=True)
+            for source in sources:
+                text = source.read_text(encoding="utf-8")
+                for old, new in self.replaced:
+                    text = text.replace(old, new)
+                (build / source.name).write_text(text, encoding="utf-8")
+            compiled = [str(build / source.name) for source in sources if source.suffix != ".h"]
+            _run(compiler, "-O2", "-pthread", "-o", str(program), *compiled)
+        return str(program) if program.exists() else None
+
+    def version(self) -> str:
+        """See `Source.version`."""
+        return self._debian.version()
+
+    def _sources(self) -> list[Path]:
+        """Ask dpkg which sources are installed."""
+        listed = ""
+        with suppress(OSError):
+            command = ["dpkg-query", "-L", self.package]
+            listed = subprocess.run(command, capture_output=True, text=True, check=False).stdout
+        paths = [Path(line) for line in listed.splitlines()]
+        return [path for path in paths if str(path.parent).endswith(self.folder) and path.suffix]
 
 
 @frozen

@@ -297,3 +297,9 @@ async def test_a_body_beyond_what_is_kept_is_too_large(serve: Serve) -> None:
                 f"http://127.0.0.1:{server.port}/origin/post", data=bytes(size)
             ) as response:
                 assert response.status == status
+
+
+async def test_bytes_that_are_no_utf_8_stay_percent_encoded() -> None:
+    told = json_of(await ask(ROUTES, "/get?a=%FC%c3%bc&%ff=1"))
+    assert told["args"] == {"a": "%FCü", "%FF": "1"}
+    assert (await posted(b"a=%FC&%ff", FORM))["form"] == {"a": "%FC", "%FF": ""}

@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import gc
 import hashlib
 import json
 import logging
@@ -16,11 +17,13 @@ from aiohttp import web
 from aiohttp.test_utils import TestClient, TestServer
 
 import fetchkit.origin
-from fetchkit import Server
+from fetchkit import Config, Server, running
 from fetchkit.config import Routes
+from fetchkit.errors import UnavailableError
 from fetchkit.events import Answered, Event, Failed
 from fetchkit.origin.catalogue import ROUTES, shown_pattern
 from fetchkit.origin.faults.table import FAULTS
+from fetchkit.origin.memory.process import ProcessStore
 from fetchkit.origin.route import Place, Route
 from fetchkit.origin.settings import Origin
 from fetchkit.web.keys import events_of
@@ -60,7 +63,9 @@ HIDDEN = {"set-cookie"}
 def nothing_fails_inside(caplog: pytest.LogCaptureFixture) -> Iterator[None]:
     """No traceback, and no task whose end nobody heard, whatever a test asks."""
     yield
-    assert [r.getMessage() for r in caplog.records if r.levelno >= logging.ERROR or r.exc_info] == []
+    # Of the end of the test only are those that `records` has.
+    records = [*caplog.get_records("call"), *caplog.records]
+    assert [r.getMessage() for r in records if r.levelno >= logging.ERROR or r.exc_info] == []
 
 
 @pytest.fixture
@@ -659,8 +664,8 @@ async def test_a_policy_in_place_of_the_sandbox_has_to_be_allowed(serve: Serve) 
 @pytest.mark.parametrize("path", ["/post", "/upload", "/anything", "/redirect/1?token=T"])
 async def test_a_client_that_waits_for_a_100_gets_it_when_the_body_is_read(path: str, server: Server) -> None:
     async with connected(server) as client:
-        head = f"POST /origin{path} HTTP/1.1\r\nHost: 127.0.0.1\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n"
-        await client.send(head.encode())
+        lines = "Host: 127.0.0.1\r\nExpect: 100-continue\r\nContent-Length: 5\r\n\r\n"
+        await client.send(f"POST /origin{path} HTTP/1.1\r\n{lines}".encode())
         assert await client.wire.receive() == b"HTTP/1.1 100 Continue\r\n\r\n"
         await client.send(b"hello")
         answer = await client.read()
@@ -686,6 +691,7 @@ async def test_a_client_that_waits_gets_a_refusal_without_a_100(
     lines = ("Expect: 100-continue", "Content-Length: 5")
     answer = await ask(server, "POST", target, *lines)
     assert (answer.status, answer.interim, answer.end) == (status, (), End.COMPLETE)
+    assert one(answer, "Connection") == b"close"  # the body may come, or not (RFC 9110, section 10.1.1)
 
 
 async def test_an_http10_client_gets_no_100(server: Server) -> None:
@@ -816,6 +822,15 @@ async def test_preflights_are_remembered_and_told_apart(server: Server) -> None:
         ("OPTIONS", True, False), ("PUT", False, True), ("PUT", False, False),
     ]  # fmt: skip
     assert requests[0]["status"] == 204
+
+
+async def test_a_preflight_keeps_no_access_token_either(serve: Serve) -> None:
+    server = await serve(token=TOKEN)
+    lines = (ASK_CORS, "Access-Control-Request-Method: PUT", f"X-Fetchkit-Token: {TOKEN}")
+    await ask(server, "OPTIONS", f"/origin/put?token=T&fetchkit-token={TOKEN}", *lines)
+    remembered = await ask(server, "GET", "/origin/seen/T", f"X-Fetchkit-Token: {TOKEN}")
+    assert b'"count": 1' in remembered.body
+    assert TOKEN.encode() not in remembered.body
 
 
 async def test_a_preflight_that_fails_is_remembered_with_its_status(server: Server) -> None:
@@ -995,17 +1010,36 @@ async def test_a_memory_that_is_down_is_a_503_and_comes_back(serve: Serve, own_r
     assert (await ask(server, "GET", "/origin/get?token=T")).status == 200
 
 
-async def test_a_client_that_leaves_while_the_memory_is_down_logs_nothing(
-    serve: Serve,
-    own_redis: RedisServer,  # noqa: F811
+class Down(ProcessStore):
+    """A memory that fails once a request has been counted, and tells that it was closed."""
+
+    closed = False
+
+    async def append(self, token: str, name: str, item: bytes, limit: int) -> None:  # noqa: ARG002
+        """Fail."""
+        raise UnavailableError("It is down.")
+
+    async def close(self) -> None:
+        """Tell."""
+        type(self).closed = True
+
+
+async def test_what_a_client_left_behind_is_finished_and_the_memory_closed(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    server = await serve(state=own_redis.url)
-    own_redis.kill()
-    async with connected(server) as client:
-        head = b"POST /origin/post?token=T HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 10\r\n\r\nabc"
-        await client.send(head)
-        await ask(server, "GET", "/origin/get")
-    await ask(server, "GET", "/origin/delay/200ms")
+    monkeypatch.setattr("fetchkit.origin.routes.open_store", lambda _url, settings: Down(settings))
+    failed: list[object] = []
+    asyncio.get_running_loop().set_exception_handler(lambda _, told: failed.append(told))
+    async with running(Config(directory=folder, host=("127.0.0.1",), port=0)) as server:
+        async with connected(server) as client:
+            head = b"POST /origin/post?token=T HTTP/1.1\r\nHost: 127.0.0.1\r\nContent-Length: 10\r\n\r\nabc"
+            await client.send(head)
+            assert (await ask(server, "GET", "/origin/get")).status == 200
+        assert (await ask(server, "GET", "/origin/get?token=T")).status == 503
+    gc.collect()  # a task whose failure nobody heard says so when it goes
+    await asyncio.sleep(0)
+    assert failed == []
+    assert Down.closed
 
 
 # In somebody else's application.

@@ -2,8 +2,6 @@
 
 import contextlib
 import http.client
-import json
-from typing import Any
 from urllib.parse import urlsplit
 
 from attrs import evolve, field, frozen
@@ -40,7 +38,7 @@ class Reply:
     """An answer.
 
     Attributes:
-        status: status code.
+        status: status code; 0 where there was no final answer.
         fields: every line of the head, in order.
         body: its bytes, without the framing.
         complete: whether it has as many bytes as its head promises.
@@ -58,12 +56,6 @@ class Reply:
     def get(self, name: str) -> str | None:
         """All values of a field as one (RFC 9110, section 5.3)."""
         return ", ".join(self.all(name)) or None
-
-    def json(self) -> Any:
-        """The body as JSON; None where it says that it is none."""
-        if (self.get("Content-Type") or "").partition(";")[0] != "application/json" or not self.body:
-            return None
-        return json.loads(self.body)
 
 
 def send(base: str, request: Request) -> Reply:
@@ -83,11 +75,12 @@ def send(base: str, request: Request) -> Reply:
             connection.putheader("Content-Length", str(len(request.body)))
         with contextlib.suppress(BrokenPipeError):  # a server that refuses the body may answer before its end
             connection.endheaders(request.body or None, encode_chunked=chunked)
-        response = connection.getresponse()
+        try:
+            response = connection.getresponse()
+        except http.client.RemoteDisconnected:
+            return Reply(0, (), b"", complete=False)
         try:
             body, complete = response.read(), True
         except http.client.IncompleteRead as error:
             body, complete = error.partial, False
         return Reply(response.status, tuple(response.getheaders()), body, complete)
-
-

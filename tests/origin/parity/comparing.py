@@ -23,8 +23,8 @@ __all__ = ["Difference", "View", "differences"]
 # Compared in every case.
 _FIELDS = (
     "Accept-Ranges", "Allow", "Cache-Control", "Content-Encoding", "Content-Range", "Content-Type", "ETag",
-    "Last-Modified", "Location", "Proxy-Authenticate", "Retry-After", "Set-Cookie", "Vary", "WWW-Authenticate",
-    "X-More-Info",
+    "Last-Modified", "Location", "Proxy-Authenticate", "Retry-After", "Set-Cookie", "Vary",
+    "WWW-Authenticate", "X-More-Info",
 )  # fmt: skip
 # Compared where the request has an Origin, and where a case is about them.
 _CORS = (
@@ -61,7 +61,8 @@ def differences(
 ) -> dict[str, Difference]:
     """What differs between the answers of two servers, each with its base URL: by aspect.
 
-    An aspect is `status`, `framing`, `body`, the name of a field, or `json NAME` for a member of the body.
+    An aspect is `status`, `framing`, `body`, the name of a field, `json NAME` for a member of the body, or
+    `WWW-Authenticate NAME` for a parameter of Digest.
     """
     ours, theirs = _aspects(*here, view, with_cors=with_cors), _aspects(*there, view, with_cors=with_cors)
     if "body" in ours and "body" not in theirs:
@@ -82,6 +83,9 @@ def _aspects(base: str, reply: Reply, view: View, *, with_cors: bool) -> dict[st
     found: dict[str, object] = {"status": reply.status, "framing": _framing(reply)}
     for name in (*_FIELDS, *(_CORS if with_cors else ())):
         value = _field(name, reply, alike)
+        if name == "WWW-Authenticate" and value and value.startswith("Digest "):
+            found |= _challenge(value)
+            continue
         if name == "Vary" and not with_cors:
             value = [member for member in value or () if member != "Origin"] or None
         if value is not None:
@@ -119,8 +123,6 @@ def _field(name: str, reply: Reply, alike: Callable[[str], str]) -> Any:
     match name:
         case "Set-Cookie":
             return sorted(map(_cookie, lines))
-        case "WWW-Authenticate" if whole.startswith("Digest"):
-            return {n: "RANDOM" if n in ("nonce", "opaque") else v for n, v in challenge_of(whole).items()}
         case "Last-Modified":
             return "DATE" if parse_http_date(whole) is not None else whole
         case "ETag" if _HEX_TAG.fullmatch(whole):
@@ -128,6 +130,17 @@ def _field(name: str, reply: Reply, alike: Callable[[str], str]) -> Any:
         case _ if name in _SETS:
             return sorted({member.strip() for member in whole.split(",")})
     return whole.lower().replace(" ", "") if name == "Content-Type" else whole
+
+
+def _challenge(value: str) -> dict[str, object]:
+    """The parameters, each an aspect of its own; `stale` knows no case (RFC 7616, section 3.3)."""
+    found = {f"WWW-Authenticate {name}": text for name, text in challenge_of(value).items()}
+    found |= dict.fromkeys(("WWW-Authenticate nonce", "WWW-Authenticate opaque"), "RANDOM")
+    return {
+        "WWW-Authenticate": "Digest",
+        **found,
+        "WWW-Authenticate stale": found["WWW-Authenticate stale"].lower(),
+    }
 
 
 def _cookie(line: str) -> str:
@@ -151,7 +164,10 @@ def _body(reply: Reply, view: View, alike: Callable[[str], str]) -> dict[str, ob
             return {"body": [_json(json.loads(line), alike) for line in body.splitlines()]}
         case View.EXACT:
             pass
-    value = json.loads(body) if body and (reply.get("Content-Type") or "") == "application/json" else None
+    is_json = (
+        body and reply.status != 206 and reply.complete and reply.get("Content-Type") == "application/json"
+    )
+    value = json.loads(body) if is_json else None
     if isinstance(value, dict):
         return {f"json {name}": _json(member, alike) for name, member in value.items()}
     if value is not None:

@@ -6,7 +6,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Iterator
-from contextlib import ExitStack
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -18,7 +18,7 @@ _LISTENING = re.compile(r"Listening at: (http://127\.0\.0\.1:[0-9]+)")
 
 
 def _peer() -> str:
-    """gunicorn in httpbin's own environment.
+    """The program gunicorn of httpbin's own environment.
 
     Where it is missing the test is skipped, naming what brings it; with CI=true in the environment it fails
     instead: what CI does not run is not shown to work.
@@ -57,22 +57,28 @@ def httpbin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
             server.wait()
 
 
-@pytest.fixture(scope="session")
-def fetchkit_url(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
-    """The URL of fetchkit, which ends with a slash; at the end it must stop cleanly, with nothing unhandled."""
-    home = tmp_path_factory.mktemp("fetchkit")
+@contextmanager
+def _fetchkit(home: Path) -> Iterator[str]:
+    """The base URL of a fetchkit's origin; at the end it must stop with nothing unhandled."""
     (home / "site").mkdir()
-    with ExitStack() as stack:
-        server = stack.enter_context(
-            Program(home, "serve", "site", "--host", "127.0.0.1", "--port", "0", "--no-open", "-q")
-        )
-        yield server.ready_url()
+    with Program(home, "serve", "site", "--host", "127.0.0.1", "--port", "0", "--no-open", "-q") as server:
+        yield f"{server.ready_url()}origin"
         exit_code, _, errors = server.end(signal.SIGTERM)
         assert exit_code == 0, errors
         assert not re.search("Traceback|Unhandled exception", errors), errors
 
 
 @pytest.fixture(scope="session")
-def origin(fetchkit_url: str) -> str:
+def origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
     """The base URL of the origin: where a suite has httpbin's, put this."""
-    return f"{fetchkit_url}origin"
+    with _fetchkit(tmp_path_factory.mktemp("fetchkit")) as url:
+        yield url
+
+
+@pytest.fixture(scope="session")
+def go_origin(tmp_path_factory: pytest.TempPathFactory) -> Iterator[str]:
+    """The same in the shape of go-httpbin."""
+    home = tmp_path_factory.mktemp("go-shape")
+    (home / "fetchkit.toml").write_text('[origin]\nshape = "go-httpbin"\n', "utf-8")
+    with _fetchkit(home) as url:
+        yield url

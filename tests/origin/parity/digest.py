@@ -104,5 +104,5 @@ class _Visitor:
         bare = {"algorithm", "qop", "nc"}
         return "Digest " + ", ".join(
             f"{name}={value}" if name in bare else f'{name}="{value}"'
-            for name, value in (given | login.wrong).items()
+            for name, value in {**given, **login.wrong}.items()
         )
