@@ -9,6 +9,25 @@ const ended = document.getElementById("ended");
 const shown = document.getElementById("shown");
 const progress = outcome.querySelector("progress");
 const SHOWN_BYTES = 4096;
+const WITH_BODY = ["POST", "PUT", "PATCH"];
+// What a click puts in place of the words that stand for an argument.
+const EXAMPLES = {
+  "+N": "+10",
+  AT: "50%",
+  CODE: "503",
+  CODING: "gzip",
+  N: "2",
+  NAME: "X-Note,hello",
+  PAUSE: "100ms",
+  PROBABILITY: "0.5",
+  RATE: "256KiB/s",
+  SECONDS: "2",
+  SIZE: "64KiB",
+  TIME: "500ms",
+  TYPE: "text/html",
+};
+// These count calls, under a token.
+const COUNTING = ["fail", "flaky", "etag"];
 let controller = null;
 
 // In a query these would end the value; all else may stand as it is, so that people can read it.
@@ -23,8 +42,16 @@ function target() {
 }
 
 function refresh() {
+  document.getElementById("body").hidden = !WITH_BODY.includes(fields.method.value);
   link.href = target();
   link.textContent = target();
+}
+
+// A function of the pipe with the arguments that it must have, from its usage: "NAME[,VALUE[,add]]", "405|403".
+function example(fault, usage) {
+  const needed = usage.split("|")[0].split("[")[0];
+  const values = needed.split(",").map((word) => EXAMPLES[word] ?? word);
+  return needed ? `${fault}(${values.join()})` : fault;
 }
 
 function text(bytes, type) {
@@ -76,11 +103,16 @@ form.addEventListener("submit", async (event) => {
   shown.textContent = "";
   progress.value = 0;
   stop.disabled = false;
+  // The form stays in sight by itself; what is told comes right below it.
+  window.scrollTo({ top: outcome.offsetTop - form.offsetHeight - 12, behavior: "smooth" });
   const began = performance.now();
   const headers = fields.range.value ? { Range: fields.range.value } : {};
   const method = fields.method.value;
-  const body = ["POST", "PUT", "PATCH"].includes(method) ? "hello=world" : undefined;
-  if (body) headers["Content-Type"] = "application/x-www-form-urlencoded";
+  const body = WITH_BODY.includes(method) ? fields.body.value : undefined;
+  if (body) {
+    const json = /^\s*[[{]/.test(body);
+    headers["Content-Type"] = json ? "application/json" : "application/x-www-form-urlencoded";
+  }
   try {
     await read(await fetch(target(), { method, headers, body, signal: mine.signal, cache: "no-store" }), began);
   } catch (error) {
@@ -98,12 +130,12 @@ document.addEventListener("click", (event) => {
     fields.path.value = path;
     fields.method.value = method;
   } else if (fault) {
-    const call = usage && !usage.startsWith("[") ? `${fault}(${usage.split("|")[0].replace(/\[.*/, "")})` : fault;
-    fields.pipe.value = [fields.pipe.value, call].filter(Boolean).join("|");
+    fields.pipe.value = [fields.pipe.value, example(fault, usage)].filter(Boolean).join("|");
+    if (COUNTING.includes(fault)) fields.token.value ||= "mine";
   } else return;
   refresh();
   form.scrollIntoView({ block: "nearest", behavior: "smooth" });
-  (fault ? fields.pipe : fields.path).focus();
+  (fault ? fields.pipe : fields.path).focus({ preventScroll: true });
 });
 
 refresh();
