@@ -13,7 +13,7 @@ from fetchkit.lazy import loader
 from fetchkit.version import VERSION
 
 if TYPE_CHECKING:
-    from fetchkit import errors, files, forward, isolation
+    from fetchkit import errors, files, forward, isolation, origin
     from fetchkit.app import build_app
     from fetchkit.config import Config
     from fetchkit.server import Server, running
@@ -29,6 +29,7 @@ __all__ = [
     "files",
     "forward",
     "isolation",
+    "origin",
     "running",
 ]
 

@@ -356,3 +356,21 @@ def test_a_token_is_hidden_and_the_rest_still_is_a_configuration_file(tmp_path: 
     assert re.search(r"token.*hidden", text)
     assert tomllib.loads(text)["port"] == 1
     assert read(tmp_path, text).config.port == 1
+
+
+@pytest.mark.parametrize(
+    ("url", "told"),
+    [
+        ("redis://user:verysecret@127.0.0.1:6380/2", "redis://127.0.0.1:6380/2"),
+        ("rediss://:verysecret@[::1]/?ssl_cert_reqs=none", "rediss://[::1]:6379"),
+        ("redis://127.0.0.1/?password=verysecret", "redis://127.0.0.1:6379"),
+        ("unix:///run/redis.sock?password=verysecret", "unix:///run/redis.sock"),
+        ("", ""),
+    ],
+)
+def test_the_place_of_the_memory_is_shown_without_its_password(url: str, told: str, tmp_path: Path) -> None:
+    text = shown(Config(state=url))
+    assert "verysecret" not in text
+    assert "user" not in text.partition("state = ")[2].partition("#")[0]
+    assert tomllib.loads(text)["state"] == told
+    assert read(tmp_path, text).config.state == told

@@ -9,11 +9,13 @@ from typing import Final
 
 from fetchkit.errors import BadRequestError
 
-__all__ = ["ADDED_ONLY", "SANDBOX", "check_field", "check_trailer"]
+__all__ = ["ADDED_ONLY", "KEPT", "SANDBOX", "check_field", "check_trailer"]
 
 SANDBOX: Final = ("Content-Security-Policy", "sandbox")
 # A second policy can only take away (CSP 3, section 8.1), so the first stays.
 ADDED_ONLY: Final = frozenset({"content-security-policy"})
+# Every answer carries it, so that nothing made up is run as a script of another type.
+KEPT: Final = frozenset({"x-content-type-options"})
 _DANGEROUS: Final = {
     "clear-site-data": "it would wipe the app's storage, which lives on this origin",
     "strict-transport-security": "it would turn http://localhost into https for every port",

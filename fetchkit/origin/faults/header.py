@@ -7,7 +7,7 @@ from attrs import frozen
 from fetchkit.origin.answer import Answer
 from fetchkit.origin.faults.fault import Context, Fault
 from fetchkit.origin.faults.grammar import Call
-from fetchkit.origin.fields import ADDED_ONLY, check_field
+from fetchkit.origin.fields import ADDED_ONLY, KEPT, check_field
 from fetchkit.origin.settings import Origin
 
 # The framing has functions of its own; a false word here would only be overwritten.
@@ -42,9 +42,10 @@ class Header(Fault):
             call.refuse(f"{field} frames the message.", f"Use {other}.", 0)
         value = call.text(1) if len(call.arguments) > 1 else None
         call.parsed(0, lambda name: check_field(name, value or "", dangerous=settings.dangerous))
-        if value is None and field.lower() in ADDED_ONLY and not settings.dangerous:
+        kept = field.lower() in (ADDED_ONLY if value is None else ()) or field.lower() in KEPT
+        if kept and not settings.dangerous:
             call.refuse(
-                f"{field} stays: it keeps made-up pages off the app.",
+                f"{field} stays: it keeps made-up pages and scripts off the app.",
                 "[origin] dangerous = true takes it away.",
                 0,
             )

@@ -13,6 +13,7 @@ from fetchkit.origin import faults
 from fetchkit.origin.answer import Act, Answer, Framing, Unframed, Wait
 from fetchkit.origin.faults.coding import Coding
 from fetchkit.origin.faults.fault import Context, Fault
+from fetchkit.origin.faults.pipe import read_pipe
 from fetchkit.origin.faults.policies import Policy
 from fetchkit.origin.faults.table import FAULTS, GROUPS
 from fetchkit.origin.settings import Origin
@@ -567,3 +568,10 @@ def test_chance_differs_from_call_to_call_and_is_the_seeds() -> None:
     assert sequence("flaky(0.5,s)") == sequence("flaky(0.5,s)") != sequence("flaky(0.5,t)")
     assert 100 < sequence("flaky(0.5,s)").count(503) < 200
     assert sequence("flaky(0.5,\udcff)") != sequence("flaky(0.5,\ud800)")
+
+
+@pytest.mark.parametrize("text", ["header(X-Content-Type-Options)", "header(x-content-type-options,off)"])
+def test_nosniff_stays_unless_dangerous(text: str) -> None:
+    with pytest.raises(BadRequestError, match="stays"):
+        read_pipe(text, Origin())
+    read_pipe(text, Origin(dangerous=True))
