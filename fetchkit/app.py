@@ -13,14 +13,16 @@ from fetchkit.net.dial import Dialer
 from fetchkit.net.hosts import Host, bare_name, host_rules
 from fetchkit.net.origins import origin_rules
 from fetchkit.net.policy import target_policy
+from fetchkit.sockets.tunnel import Bridge, Target, bridge_app, parse_bridge, parse_tcp_option
 from fetchkit.version import SERVER
 from fetchkit.web import guard
 from fetchkit.web.keys import DIALER, events_of
 
-__all__ = ["build_app", "forwards", "own_names"]
+__all__ = ["bridge_apps", "build_app", "forwards", "opens_sockets", "own_names"]
 
 # Readable cross-origin beside the safelisted ones: what lazy files, ranges and progress need.
 EXPOSED = ("Accept-Ranges", "Content-Encoding", "Content-Length", "Content-Range", "Date", "ETag", "Server")
+_SOCKETS_HINT = "Other machines can reach this server: --token, --allow-target or --allow-net turns them on."
 _FORWARD_HINT = "Other machines can reach this server: --token, --allow-target or --allow-net turns it on."
 # Chromium keeps a preflight's answer for two hours at most.
 PREFLIGHT_SECONDS = 7200
@@ -38,8 +40,8 @@ def build_app(config: Config) -> web.Application:
     if not any(name.lower() == "server" for name, _ in extra):
         extra = (("Server", SERVER), *extra)
     isolation.setup(app, mode=config.isolation, exceptions=config.isolation_exceptions, extra=extra)
-    guard.setup(app, _guard(config))
     app[DIALER] = _dialer(config)
+    guard.setup(app, _guard(config, app[DIALER].own_ports))
     routes = config.routes
     control.setup(app, prefix=routes.fetchkit)
     if forwards(config):
@@ -66,10 +68,47 @@ def build_app(config: Config) -> web.Application:
     if not forwards(config):
         hint = "Leave out --no-forward." if config.no_forward else _FORWARD_HINT
         forward.refuse(app, prefix=routes.forward, plain=serve_file, hint=hint)
-    sockets.setup(
-        app, exact=("/", routes.posix, routes.echo), below=(routes.tcp, routes.udp), plain=serve_file
-    )
+    if opens_sockets(config):
+        sockets.setup(
+            app,
+            handshakes_of(app, config),
+            posix=routes.posix,
+            echo=routes.echo,
+            tcp=routes.tcp,
+            udp=routes.udp,
+            root=parse_tcp_option(config.tcp, "--tcp") if config.tcp else None,
+            plain=serve_file,
+        )
+    else:
+        paths = ("/", routes.posix, routes.echo, f"{routes.tcp}/{{target:.*}}", f"{routes.udp}/{{target:.*}}")
+        hint = "Leave out --no-sockets." if config.no_sockets else _SOCKETS_HINT
+        sockets.refuse(app, paths=paths, plain=serve_file, hint=hint)
     return app
+
+
+def bridge_apps(app: web.Application, config: Config) -> list[tuple[Bridge, web.Application]]:
+    """The bridges of the configuration, each with the application of its listeners."""
+    if not opens_sockets(config):
+        return []
+    bridges = [parse_bridge(value, "--bridge") for value in config.bridge]
+    handshakes = handshakes_of(app, config)
+    rules = guard.rules_of(app)
+    return [
+        (bridge, bridge_app(app, handshakes.to(bridge.target), to=str(bridge.target), rules=rules))
+        for bridge in bridges
+    ]
+
+
+def handshakes_of(app: web.Application, config: Config) -> sockets.Handshakes:
+    """Who answers WebSockets."""
+    return sockets.Handshakes.of(app[DIALER], bind_any=config.bind_any)
+
+
+def opens_sockets(config: Config) -> bool:
+    """Whether sockets are on: as the forward, on loopback always, elsewhere only with a target or a token."""
+    if config.no_sockets:
+        return False
+    return bool(config.tcp or config.bridge) or _is_reachable_by_friends_only(config)
 
 
 def forwards(config: Config) -> bool:
@@ -79,7 +118,11 @@ def forwards(config: Config) -> bool:
     """
     if config.no_forward:
         return False
-    named = config.allow_target or config.allow_net or config.forward_routes or config.token is not None
+    return bool(config.forward_routes) or _is_reachable_by_friends_only(config)
+
+
+def _is_reachable_by_friends_only(config: Config) -> bool:
+    named = config.allow_target or config.allow_net or config.token is not None
     on_loopback = not config.lan and all(Host(bare_name(host)).is_loopback_name for host in config.host)
     return bool(named) or on_loopback
 
@@ -97,16 +140,21 @@ def own_names(config: Config) -> list[str]:
 def _dialer(config: Config) -> Dialer:
     """Where forward and sockets may connect; what the user names as a target is thereby allowed."""
     routes = [parse_route(value, "--forward").base for value in config.forward_routes]
-    named = [str(Host(base.host, base.port)) for base in routes]
+    bridged = [parse_bridge(value, "--bridge").target for value in config.bridge]
+    tunnels = [target for target in bridged if isinstance(target, Target)]
+    if config.tcp:
+        tunnels.append(parse_tcp_option(config.tcp, "--tcp"))
+    named = [str(Host(base.host, base.port)) for base in routes] + [target.authority for target in tunnels]
     return Dialer(target_policy(config.allow_net, config.deny_net, (*config.allow_target, *named)))
 
 
-def _guard(config: Config) -> guard.Guard:
+def _guard(config: Config, own_ports: set[int]) -> guard.Guard:
     return guard.Guard(
         hosts=host_rules(config.allow_host, config.host),
         origins=origin_rules(config.allow_origin, "--allow-origin"),
         # Without TEXT: 128 bits, as OWASP asks of session identifiers.
         token=secrets.token_urlsafe(16) if config.token == "" else config.token or "",
+        own_ports=own_ports,
     )
 
 

@@ -46,9 +46,13 @@ def announce(server: Server) -> None:
     config = server.config
     if sys.stdout.isatty() and not config.quiet:
         _print_banner(server)
-    elif server.token:
-        url = opening_url(server)
-        write_line("open", f"open {url}", {"url": url}, config.log_format)
+    else:
+        if server.token:
+            url = opening_url(server)
+            write_line("open", f"open {url}", {"url": url}, config.log_format)
+        for bridge, target in () if config.quiet else server.bridges:
+            values = {"url": bridge, "target": target}
+            write_line("bridge", f"bridge {bridge} -> {target}", values, config.log_format)
     for sentence in _warnings(server):
         _log.warning("%s", sentence)
     if config.open:
@@ -83,6 +87,8 @@ def _print_banner(server: Server) -> None:
         "open": Text(url, style=f"link {url}"),
         "isolation": Text(_isolation(server.config.isolation)),
     }
+    for bridge, target in server.bridges:
+        rows[bridge] = Text(f"-> {target}")
     if url.startswith("https"):
         rows["CA"] = Text(f"{escape(str(certificates.ca_file()))} (import it once into your browsers)")
     table = Table.grid(padding=(0, 2))

@@ -23,6 +23,7 @@ from fetchkit.net.origins import origin_rules
 from fetchkit.net.policy import target_policy
 from fetchkit.origin.memory.state import parse_state
 from fetchkit.origin.settings import Origin
+from fetchkit.sockets.tunnel.target import parse_bridge, parse_tcp_option
 
 __all__ = [
     "DEFAULT_PORT",
@@ -130,6 +131,18 @@ def _check_forward_routes(values: tuple[str, ...]) -> None:
     prefixes = [parse_route(value, "--forward").prefix for value in values]
     if len(set(prefixes)) < len(prefixes):
         raise ConfigError("--forward: two fixed routes have the same prefix; give each its own.")
+
+
+def _check_tcp(value: str) -> None:
+    if value:
+        parse_tcp_option(value, "--tcp")
+
+
+def _check_bridges(values: tuple[str, ...]) -> None:
+    bridges = [parse_bridge(value, "--bridge") for value in values]
+    places = [(bridge.address, bridge.port) for bridge in bridges if bridge.port]
+    if len(set(places)) < len(places):
+        raise ConfigError("--bridge: two bridges have the same port; give each its own.")
 
 
 def _check_route(value: str) -> None:
@@ -249,6 +262,23 @@ class Config:
     forward: Forward = _setting(
         Forward(), "what holds for every target of the forward, and what is special about some", flag=False
     )
+    tcp: str = _setting(
+        "",
+        "where a WebSocket on / with the subprotocol binary, base64 or text leads, as websockify's target",
+        _check_tcp,
+        metavar="HOST:PORT",
+    )
+    bridge: tuple[str, ...] = _setting(
+        (),
+        "one more port whose every WebSocket goes to TARGET: HOST:PORT, HOST:PORT/udp, echo or posix",
+        _check_bridges,
+        metavar="[ADDR:]PORT:TARGET",
+    )
+    bind_any: bool = _setting(False, "a page's bind() to 0.0.0.0 or :: means every address, not loopback")
+    inject: bool = _setting(
+        False, "put a shim into served HTML, so that emulated sockets reach any allowed host and port"
+    )
+    no_sockets: bool = _setting(False, "no sockets: neither /posix, /tcp, /udp, /echo nor bridges")
     no_origin: bool = _setting(False, "no test origin")
     state: str = _setting(
         "",

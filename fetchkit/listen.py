@@ -25,20 +25,21 @@ class _PortTakenError(ListenError):
     """Somebody else listens there."""
 
 
-def bind(hosts: Sequence[str], port: int | None) -> list[socket.socket]:
+def bind(hosts: Sequence[str], port: int | None, *, option: str = "--port") -> list[socket.socket]:
     """Listening sockets for every host, all on one port.
 
     Args:
         hosts: addresses or names; empty stands for loopback. Of loopback, and of EVERYWHERE, the
             IPv6 half may be missing on this machine.
         port: 0 takes any free one; None takes DEFAULT_PORT or the next free one.
+        option: the flag that chooses the port, for errors.
 
     Raises:
         ListenError: in one sentence, which address and why.
     """
     for candidate in _candidates(port):
         try:
-            return _bind_all(hosts or _LOOPBACK, candidate)
+            return _bind_all(hosts or _LOOPBACK, candidate, option)
         except _PortTakenError as error:
             refusal = error
     raise refusal
@@ -50,7 +51,7 @@ def _candidates(port: int | None) -> Iterable[int]:
     return [port] * ATTEMPTS if port == 0 else [port]
 
 
-def _bind_all(hosts: Sequence[str], port: int) -> list[socket.socket]:
+def _bind_all(hosts: Sequence[str], port: int, option: str) -> list[socket.socket]:
     sockets: list[socket.socket] = []
     try:
         for host in hosts:
@@ -65,7 +66,7 @@ def _bind_all(hosts: Sequence[str], port: int) -> list[socket.socket]:
                         EVERYWHERE,
                     )
                     if not (optional and error.errno in _NO_SUCH_ADDRESS):
-                        raise _refusal(error, host, port) from error
+                        raise _refusal(error, host, port, option) from error
                 else:
                     port = sockets[0].getsockname()[1]  # with port 0, the others share what the first got
     except ListenError:
@@ -104,11 +105,12 @@ def _listen(family: socket.AddressFamily, address: str, port: int) -> socket.soc
     return bound
 
 
-def _refusal(error: OSError, host: str, port: int) -> ListenError:
+def _refusal(error: OSError, host: str, port: int, option: str) -> ListenError:
     if error.errno == errno.EADDRINUSE:
-        return _PortTakenError(f"Port {port} on {host} is taken: choose another with --port, or 0 for any.")
+        return _PortTakenError(f"Port {port} on {host} is taken: choose another with {option}, or 0 for any.")
     if error.errno == errno.EACCES:
-        return ListenError(f"Port {port} on {host} needs more rights: choose one above 1023 with --port.")
+        return ListenError(f"Port {port} on {host} needs more rights: choose one above 1023 with {option}.")
     return ListenError(
-        f"{host} is no address of this machine ({error.strerror}): choose another with --host."
+        f"{host} is no address of this machine ({error.strerror}):"
+        f" choose another with {'--host' if option == '--port' else option}."
     )

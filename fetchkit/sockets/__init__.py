@@ -1,5 +1,16 @@
-"""Routes that speak WebSocket; their prefixes are reserved, so that no file is taken for a socket."""
+"""WebSockets that are sockets: full POSIX sockets, tunnels to TCP and UDP servers, an echo.
 
-from fetchkit.sockets.routes import setup
+`sockets.posix`, `sockets.tunnel` and `sockets.echo` each have a `setup` for any aiohttp application; this
+package's own puts all of them behind the paths of the server.
+"""
 
-__all__ = ["setup"]
+from typing import TYPE_CHECKING
+
+from fetchkit.lazy import loader
+
+if TYPE_CHECKING:
+    from fetchkit.sockets.routes import Handshakes, refuse, setup
+
+__all__ = ["Handshakes", "refuse", "setup"]
+
+__getattr__ = loader(__name__, dict.fromkeys(__all__, "routes"))

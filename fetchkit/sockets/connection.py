@@ -18,6 +18,7 @@ import asyncio
 import contextlib
 import socket
 import struct
+from collections.abc import Callable
 from typing import Any, Final, Protocol
 
 from aiohttp import WSCloseCode, web
@@ -47,6 +48,8 @@ __all__ = ["Listener", "WebSocket", "close_all", "setup"]
 HIGH_WATER: Final = 256 * 1024
 # A browser answers a close at once; nginx's lingering_timeout is 5 s.
 CLOSE_SECONDS: Final = 5.0
+# After that, what was sent before may be on its way for as long as the page takes any (nginx's send_timeout).
+STALL_SECONDS: Final = 60.0
 # Proxies and NATs forget idle connections after a minute (nginx's proxy_read_timeout).
 PING_SECONDS: Final = 30.0
 # A head and a payload up to this size leave as one buffer: the copy costs less than a second one.
@@ -55,8 +58,17 @@ _JOINED: Final = 4096
 _RESET: Final = struct.pack("ii", 1, 0)
 
 
+# glibc gives memory back to the system, and takes it anew page by page, until it has seen a block of this
+# size freed (mallopt(3): M_MMAP_THRESHOLD is dynamic); without that bulk costs twice the CPU time.
+bytearray(1024 * 1024)
+
+
 class Listener(Protocol):
-    """Who is told what happens on a WebSocket."""
+    """Who is told what happens on a WebSocket.
+
+    One that has a method `received_all(pieces)` besides gets the pieces that came at once together, mostly:
+    then it can pass them on with one write.
+    """
 
     def received(self, piece: Piece) -> None:
         """Part of a message came."""
@@ -121,24 +133,27 @@ class WebSocket(asyncio.Protocol):
         self._request = request
         self._parser = FrameParser(max_message)
         self._listener: Listener | None = None
+        self._received_all: Callable[[list[Piece]], None] | None = None
         self._transport: asyncio.Transport | None = None
         self._loop = asyncio.get_running_loop()
         self._finished: asyncio.Future[None] = self._loop.create_future()
         self._timer: asyncio.TimerHandle | None = None
         self._close_sent = False
         self._close_received = False
+        self._failed = False
+        self._owed = 0  # bytes that the page had not taken when it was last looked, after the close
+        self._stalled = 0.0
         self._before: Any = None
 
     async def accept(self, handshake: Handshake, listener: Listener) -> None:
-        """Answer the handshake; from now on the listener is told.
-
-        Raises:
-            ConnectionResetError: the page left meanwhile.
-        """
+        """Answer the handshake; from now on the listener is told, of a page that left meanwhile at once."""
         request, transport = self._request, self._request.transport
         if transport is None or transport.is_closing():
-            raise ConnectionResetError("the page has left")
+            self._finished.set_result(None)
+            listener.lost()
+            return
         shared = plan_of(request.app).block(request.raw_path, request.headers.get("Origin"))
+        self._received_all = getattr(listener, "received_all", None)
         self._listener, self._transport, self._before = listener, transport, request.protocol
         tail = _Tail()
         request.protocol.set_parser(tail)  # type: ignore[arg-type]  # it asks for no more than a parser
@@ -189,17 +204,36 @@ class WebSocket(asyncio.Protocol):
             return
         self.send(CLOSE, payload)
         self._close_sent = True
+        self._end()
         if self._close_received:
             self._transport.close()
             return
-        self._cancel_timer()
-        self._timer = self._loop.call_later(CLOSE_SECONDS, self.abort)
         with contextlib.suppress(RuntimeError):
             self._transport.resume_reading()  # or the page's answer would never be seen
 
+    def _end(self) -> None:
+        """See to it that the connection ends, whatever the page does."""
+        self._cancel_timer()
+        self._owed = self._transport.get_write_buffer_size() if self._transport is not None else 0
+        self._timer = self._loop.call_later(CLOSE_SECONDS, self._look_whether_flushed)
+
+    def _look_whether_flushed(self) -> None:
+        """Wait for a page that is slow, not for one that takes nothing any more."""
+        if self._transport is None:
+            return
+        owed = self._transport.get_write_buffer_size()
+        self._stalled = self._stalled + CLOSE_SECONDS if owed == self._owed else 0.0
+        if not owed or self._stalled >= STALL_SECONDS:
+            self.abort()
+            return
+        self._owed = owed
+        self._timer = self._loop.call_later(CLOSE_SECONDS, self._look_whether_flushed)
+
     def fail(self, error: FrameError) -> None:
         """Tell the page how it broke the protocol, and hang up (section 7.1.7)."""
-        self.note = self.note or f"{error.code} {error.reason}"
+        failed = f"{error.code} {error.reason}"
+        self.note = f"{self.note}, {failed}" if self.note else failed
+        self._failed = True
         self._close_received = True  # an answer is not waited for: what comes cannot be read
         self._close(close_payload(error.code, error.reason))
 
@@ -234,6 +268,11 @@ class WebSocket(asyncio.Protocol):
         """Whether messages can be sent."""
         return self._transport is not None and not self._close_sent
 
+    @property
+    def closed_cleanly(self) -> bool:
+        """Whether both sides have sent their close frames."""
+        return self._close_sent and self._close_received and not self._failed
+
     # --- from the transport
 
     def data_received(self, data: bytes) -> None:
@@ -241,8 +280,13 @@ class WebSocket(asyncio.Protocol):
         if self._close_received or self._listener is None:
             return
         parser = self._parser
+        pieces = parser.feed(data)
         try:
-            for piece in parser.feed(data):
+            if self._received_all is not None and all(piece.opcode < CLOSE for piece in pieces):
+                if not self._close_sent:
+                    self._received_all(pieces)
+                pieces.clear()
+            for piece in pieces:
                 if piece.opcode < CLOSE:
                     if not self._close_sent:  # after that a page's data mean nothing (section 5.5.1)
                         self._listener.received(piece)
@@ -268,6 +312,7 @@ class WebSocket(asyncio.Protocol):
 
     def eof_received(self) -> bool:
         """The page sends no more; without a close frame that is an abnormal end."""
+        self._end()  # a page that takes nothing either is not waited for
         return False  # the transport closes itself
 
     def connection_lost(self, exc: BaseException | None) -> None:

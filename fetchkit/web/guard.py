@@ -6,6 +6,7 @@ Sec-Fetch-Site, the peer and the access token by `net.access`.
 """
 
 import functools
+from collections.abc import Set as AbstractSet
 
 from aiohttp import hdrs, web
 from attrs import frozen
@@ -21,14 +22,23 @@ from fetchkit.events import Refused
 from fetchkit.isolation import plan_of
 from fetchkit.net.access import Asker, judge
 from fetchkit.net.hosts import HostRules, parse_host
-from fetchkit.net.origins import OriginRules, parse_origin
+from fetchkit.net.origins import Origin, OriginRules, parse_origin
 from fetchkit.web.answers import answer
 from fetchkit.web.keys import events_of
 from fetchkit.web.problems import Handler, from_aiohttp, problem_response
 from fetchkit.web.targets import shown_target
 from fetchkit.web.tokens import carries_token, login_redirect
 
-__all__ = ["Guard", "guarded", "ignore_expect", "is_preflight", "send_continue", "setup", "token_of"]
+__all__ = [
+    "Guard",
+    "guarded",
+    "ignore_expect",
+    "is_preflight",
+    "rules_of",
+    "send_continue",
+    "setup",
+    "token_of",
+]
 
 
 @frozen
@@ -39,11 +49,13 @@ class Guard:
         hosts: accepted values of Host.
         origins: pages that may use guarded routes.
         token: the access token that guarded routes demand; empty for none.
+        own_ports: ports of this server; a page of the same host on any of them is its own.
     """
 
     hosts: HostRules
     origins: OriginRules
     token: str = ""
+    own_ports: AbstractSet[int] = frozenset()
 
 
 _GUARD = web.AppKey("guard", Guard)
@@ -58,6 +70,11 @@ def setup(app: web.Application, guard: Guard) -> None:
 def token_of(app: web.Application) -> str:
     """The access token that guarded routes demand; empty for none."""
     return app[_GUARD].token if _GUARD in app else ""
+
+
+def rules_of(app: web.Application) -> Guard | None:
+    """What `setup` was told; None where it was not called."""
+    return app.get(_GUARD)
 
 
 def guarded(handler: Handler) -> Handler:
@@ -144,9 +161,18 @@ def _judge_asker(request: web.Request, guard: Guard) -> None:
         sec_fetch_site=request.headers.get("Sec-Fetch-Site"),
         peer=request.remote,
         token=token,
-        own_origin=None if origin is None else parse_origin(f"{scheme}://{host}"),
+        own_origin=None if origin is None else _own_origin(origin, f"{scheme}://{host}", guard.own_ports),
     )
     judge(asker, guard.origins)
+
+
+def _own_origin(origin: str, asked: str, own_ports: AbstractSet[int]) -> Origin | None:
+    """The origin of this server's pages: that of the request, or a bridge's page's on the main port."""
+    own, page = parse_origin(asked), parse_origin(origin)
+    if own is None or page is None:
+        return own
+    alike = (page.scheme, page.host) == (own.scheme, own.host) and page.port in own_ports
+    return page if alike else own
 
 
 def is_preflight(request: web.Request) -> bool:
