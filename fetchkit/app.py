@@ -6,6 +6,7 @@ from aiohttp import web
 
 from fetchkit import control, files, forward, isolation, origin, sockets
 from fetchkit.config import Config
+from fetchkit.errors import ConfigError
 from fetchkit.forward.rules import parse_route
 from fetchkit.http.cors import CorsPolicy
 from fetchkit.http.fields import parse_field
@@ -13,6 +14,7 @@ from fetchkit.net.dial import Dialer
 from fetchkit.net.hosts import Host, bare_name, host_rules
 from fetchkit.net.origins import origin_rules
 from fetchkit.net.policy import target_policy
+from fetchkit.sockets.shim import socket_shim
 from fetchkit.sockets.tunnel import Bridge, Target, bridge_app, parse_bridge, parse_tcp_option
 from fetchkit.version import SERVER
 from fetchkit.web import guard
@@ -62,12 +64,11 @@ def build_app(config: Config) -> web.Application:
             origins=origin_rules(config.allow_origin, "--allow-origin"),
             state=config.state,
         )
-    serve_file = files.setup(
-        app, config.directory, dotfiles=config.dotfiles, spa=config.spa, cors=_cors(config)
-    )
-    if not forwards(config):
-        hint = "Leave out --no-forward." if config.no_forward else _FORWARD_HINT
-        forward.refuse(app, prefix=routes.forward, plain=serve_file, hint=hint)
+
+    async def plain(request: web.Request) -> web.StreamResponse:
+        return await serve_file(request)
+
+    # Before the files: of two routes that fit `/` the router takes the first.
     if opens_sockets(config):
         sockets.setup(
             app,
@@ -77,12 +78,23 @@ def build_app(config: Config) -> web.Application:
             tcp=routes.tcp,
             udp=routes.udp,
             root=parse_tcp_option(config.tcp, "--tcp") if config.tcp else None,
-            plain=serve_file,
+            plain=plain,
         )
     else:
         paths = ("/", routes.posix, routes.echo, f"{routes.tcp}/{{target:.*}}", f"{routes.udp}/{{target:.*}}")
         hint = "Leave out --no-sockets." if config.no_sockets else _SOCKETS_HINT
-        sockets.refuse(app, paths=paths, plain=serve_file, hint=hint)
+        sockets.refuse(app, paths=paths, plain=plain, hint=hint)
+    serve_file = files.setup(
+        app,
+        config.directory,
+        dotfiles=config.dotfiles,
+        spa=config.spa,
+        cors=_cors(config),
+        inject=_shim(config),
+    )
+    if not forwards(config):
+        hint = "Leave out --no-forward." if config.no_forward else _FORWARD_HINT
+        forward.refuse(app, prefix=routes.forward, plain=serve_file, hint=hint)
     return app
 
 
@@ -135,6 +147,18 @@ def own_names(config: Config) -> list[str]:
         *([] if config.no_origin else [config.routes.origin]),
     ]
     return [prefix for prefix in prefixes if (config.directory / prefix.strip("/")).exists()]
+
+
+def _shim(config: Config) -> bytes | None:
+    """What `--inject` puts into pages; programs that dial a bridge are left to it."""
+    if not config.inject:
+        return None
+    if not opens_sockets(config):
+        raise ConfigError(
+            "--inject leads a program's sockets here, and they are off: turn them on, or leave it out."
+        )
+    bridges = [parse_bridge(value, "--bridge").port for value in config.bridge]
+    return socket_shim(tcp=config.routes.tcp, udp=config.routes.udp, keep=[port for port in bridges if port])
 
 
 def _dialer(config: Config) -> Dialer:

@@ -1,6 +1,7 @@
-"""The helper server of the demo: another origin, with a file that takes its time to download.
+"""The helper servers of the demo: another origin, with a file that takes its time to download, and plain TCP.
 
-Like most servers it sends neither CORS nor CORP, so a page reads it through the forward or not at all.
+Like most servers the one sends neither CORS nor CORP, and the other speaks no WebSocket: a page reaches them
+through fetchkit or not at all.
 """
 
 import asyncio
@@ -9,6 +10,7 @@ import hashlib
 from base64 import b64encode
 from collections.abc import AsyncIterator
 from functools import cache
+from typing import cast
 
 from aiohttp import hdrs, web
 from attrs import evolve
@@ -24,6 +26,7 @@ ROUTE = "/helper"
 """The fixed route that leads a page of the demo to the helper, and so tells it the helper's URL."""
 SIZE = 8 << 20
 """Bytes of the file: more than the buffers on the way hold, so that a cancel reaches a body under way."""
+ADDRESS = "127.0.0.1"
 CHUNK = 64 << 10  # asyncio's default write buffer limit
 # fetchkit has stopped and closed its connections by then: nothing is left to wait for.
 GRACE_SECONDS = 0.1
@@ -31,25 +34,81 @@ GRACE_SECONDS = 0.1
 
 @contextlib.asynccontextmanager
 async def with_helper(config: Config) -> AsyncIterator[Config]:
-    """Run the helper on a free port of 127.0.0.1 until the block is left.
+    """Run the helpers on free ports of 127.0.0.1 until the block is left.
 
-    Gives the settings with a fixed route to it. Where they turn the forward off they stay as they are: the
-    route alone would turn it on.
+    Gives the settings with a fixed route to the HTTP one, which tells where the TCP one is. Where they turn
+    the forward off they stay as they are: the route alone would turn it on.
     """
     if not forwards(config):
         yield config
         return
+    async with _capitals() as (host, port), _http({"host": host, "port": port}) as url:
+        yield evolve(config, forward_routes=(*config.forward_routes, f"{ROUTE}={url}"))
+
+
+@contextlib.asynccontextmanager
+async def _http(capitals: dict[str, str | int]) -> AsyncIterator[str]:
+    """Run the HTTP helper, which tells where the TCP one is; gives its URL."""
+
+    async def tell(_request: web.Request) -> web.Response:
+        return web.json_response(capitals)
+
     app = web.Application()
     app.router.add_get("/file/{seconds:[0-9]{1,2}}", _file)
+    app.router.add_get("/capitals", tell)
     runner = web.AppRunner(app, access_log=None, shutdown_timeout=GRACE_SECONDS, handler_cancellation=True)
     await runner.setup()
     try:
-        await web.TCPSite(runner, "127.0.0.1", 0).start()
+        await web.TCPSite(runner, ADDRESS, 0).start()
         host, port = runner.addresses[0]
-        route = f"{ROUTE}=http://{host}:{port}"
-        yield evolve(config, forward_routes=(*config.forward_routes, route))
+        yield f"http://{host}:{port}"
     finally:
         await runner.cleanup()
+
+
+@contextlib.asynccontextmanager
+async def _capitals() -> AsyncIterator[tuple[str, int]]:
+    """Run the TCP helper; gives its address and port."""
+    open_now: set[Capitals] = set()
+    server = await asyncio.get_running_loop().create_server(lambda: Capitals(open_now), ADDRESS, 0)
+    try:
+        yield server.sockets[0].getsockname()
+    finally:
+        server.close()
+        for connection in tuple(open_now):  # of programs on this machine: fetchkit has closed its own
+            connection.transport.abort()
+        await server.wait_closed()
+
+
+class Capitals(asyncio.Protocol):
+    """Sends back what comes, in capitals: nothing else on the way does that. It ends when its peer ends."""
+
+    transport: asyncio.Transport
+
+    def __init__(self, open_now: "set[Capitals]") -> None:
+        """Be one of `open_now` while the connection is open."""
+        self._open_now = open_now
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """The connection is open."""
+        self.transport = cast("asyncio.Transport", transport)
+        self._open_now.add(self)
+
+    def data_received(self, data: bytes) -> None:
+        """Some of what the peer says; after its end the transport flushes and closes."""
+        self.transport.write(data.upper())
+
+    def pause_writing(self) -> None:
+        """A peer that does not read is not read from."""
+        self.transport.pause_reading()
+
+    def resume_writing(self) -> None:
+        """It reads again."""
+        self.transport.resume_reading()
+
+    def connection_lost(self, _error: Exception | None) -> None:
+        """The connection is closed."""
+        self._open_now.discard(self)
 
 
 async def _file(request: web.Request) -> web.StreamResponse:

@@ -1,6 +1,7 @@
 """The served folder over HTTP: GET, HEAD and OPTIONS of everything that no other route takes."""
 
 import asyncio
+import logging
 import os
 import time
 from pathlib import Path
@@ -19,6 +20,7 @@ from fetchkit.errors import (
 )
 from fetchkit.events import Events, FileServed
 from fetchkit.files.cache import MAX_BODY, FileCache, SmallFile
+from fetchkit.files.injection import MAX_PAGE, inject, is_page
 from fetchkit.files.listing import listing_page
 from fetchkit.files.lookup import Folder, signature
 from fetchkit.files.responses import FileResponse
@@ -50,6 +52,8 @@ INDEX = "index.html"
 READ_TRIES = 20
 READ_PAUSE = 0.01
 
+_log = logging.getLogger("fetchkit.files")
+
 
 def setup(
     app: web.Application,
@@ -59,6 +63,7 @@ def setup(
     dotfiles: bool = False,
     spa: bool = False,
     cors: CorsPolicy | None = None,
+    inject: bytes = b"",
 ) -> Handler:
     """Serve a folder below a prefix of an application; call it after the other routes.
 
@@ -69,6 +74,7 @@ def setup(
         dotfiles: also serve names that begin with a dot.
         spa: answer a navigation to a path that does not exist with the folder's index.html.
         cors: who may read the files cross-origin; None for nobody.
+        inject: markup, ASCII, that every HTML file of the folder gets at the beginning of its head.
 
     Returns:
         The handler, for routes that hand plain requests on to the folder; it raises HttpErrors.
@@ -79,7 +85,7 @@ def setup(
     folder = Folder.checked(Path(directory), dotfiles=dotfiles)
     everybody = cors is not None and cors.any_origin
     add_zone(app, Zone(prefix, Corp.CROSS_ORIGIN if everybody else Corp.SAME_SITE, cors))
-    served = _Served(folder, events_of(app), prefix, spa)
+    served = _Served(folder, events_of(app), prefix, spa, inject)
     app.router.add_route(
         "*", prefix + "{path:(?s:.*)}", answering(served.answer), expect_handler=ignore_expect
     )
@@ -92,6 +98,7 @@ class _Served:
     events: Events
     prefix: str
     spa: bool
+    inject: bytes = b""
     cache: FileCache = field(factory=FileCache)
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
@@ -140,30 +147,40 @@ class _Served:
         self, request: web.Request, place: str, accept: str | None, *, remember: bool = True
     ) -> web.StreamResponse | None:
         """Answer with the file at a place; None where there is none."""
+        injected = bool(self.inject) and is_page(place)
         for _ in range(READ_TRIES):
-            variant = open_variant(self.folder, place, accept)
+            variant = open_variant(self.folder, place, accept, siblings=not injected)
             if variant is None:
                 return None
-            if variant.opened.status.st_size > MAX_BODY:
+            size = variant.opened.status.st_size
+            if size > MAX_PAGE and injected:
+                _log.warning("%s has more than %d bytes: nothing is injected into it.", place, MAX_PAGE)
+            if size > (MAX_PAGE if injected else MAX_BODY):
                 return self._stream(request, variant)
-            small = self._read(request, variant)
+            if size > MAX_BODY:  # a page: milliseconds, in which others are answered
+                reading = asyncio.to_thread(self._read, request, variant, injected=True)
+                small = await asyncio.shield(reading)  # it closes the file, whoever waits for it
+            else:
+                small = self._read(request, variant, injected=injected)
             if small is not None:
-                if remember and settled(variant.opened.status):
+                if remember and size <= MAX_BODY and settled(variant.opened.status):
                     self.cache.put(request.raw_path.partition("?")[0], accept, small)
                 return self._from_memory(request, small)
             await asyncio.sleep(READ_PAUSE)
         raise UnavailableError("The file is being written.", "Try again.", {"Retry-After": "1"})
 
-    def _read(self, request: web.Request, variant: Variant) -> SmallFile | None:
-        """Read a small file whole; None when it changed meanwhile."""
+    def _read(self, request: web.Request, variant: Variant, *, injected: bool) -> SmallFile | None:
+        """Read a file whole; None when it changed meanwhile."""
         opened = variant.opened
         try:
-            body = os.read(opened.descriptor, MAX_BODY + 1)
+            body = os.read(opened.descriptor, opened.status.st_size + 1)
             if len(body) != opened.status.st_size or not opened.unchanged():
                 return None
         finally:
             opened.close()
-        known = describe(variant, body)
+        if injected:
+            body = inject(body, self.inject)
+        known = describe(variant, body, injected=injected)
         plan = plan_of(request.app)
         shared = plan.block(request.raw_path, None)
         watched = [(opened.path, signature(opened.status))]

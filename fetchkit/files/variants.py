@@ -39,7 +39,9 @@ class Variant:
     original: tuple[str, Signature] | None = None
 
 
-def open_variant(folder: Folder, place: str, accept_encoding: str | None) -> Variant | None:
+def open_variant(
+    folder: Folder, place: str, accept_encoding: str | None, *, siblings: bool = True
+) -> Variant | None:
     """Open the file at `place`, or the sibling that suits Accept-Encoding best; None: no such file.
 
     Args:
@@ -48,6 +50,7 @@ def open_variant(folder: Folder, place: str, accept_encoding: str | None) -> Var
         accept_encoding: None forbids siblings. A HEAD or a range must speak of the plain bytes:
             Emscripten's lazy files (library_fs.js, createLazyFile) add up Content-Length of the one and
             bytes of the other.
+        siblings: False where none may stand in for the plain file, whatever is asked for.
     """
     plain = folder.open(place)
     if plain is None:
@@ -55,10 +58,10 @@ def open_variant(folder: Folder, place: str, accept_encoding: str | None) -> Var
     linked = precompressed(os.path.basename(place))
     if linked is not None:  # the page names the compressed file itself, so it wants it decoded
         return Variant(plain, linked[1], varies=False)
-    siblings = _fresh_siblings(place, plain.status.st_mtime_ns)
-    coding = choose(accept_encoding, siblings) if siblings else "identity"
+    codings = _fresh_siblings(place, plain.status.st_mtime_ns) if siblings else []
+    coding = choose(accept_encoding, codings) if codings else "identity"
     if coding == "identity":
-        return Variant(plain, "", varies=bool(siblings))
+        return Variant(plain, "", varies=bool(codings))
     try:
         chosen = folder.open(place + SIBLINGS[coding])
     except ForbiddenError:
@@ -92,8 +95,12 @@ def settled(status: os.stat_result, clock: Callable[[], int] = time.time_ns) -> 
     return clock() - changed > SETTLED_NS
 
 
-def describe(variant: Variant, body: bytes | None = None) -> Representation:
-    """The representation of a variant; of its bytes where they are at hand, else of its signature."""
+def describe(variant: Variant, body: bytes | None = None, *, injected: bool = False) -> Representation:
+    """The representation of a variant; of its bytes where they are at hand, else of its signature.
+
+    With markup `injected` into the bytes it changes whenever that does, of which the file's time knows
+    nothing: so it has none (RFC 9110, section 8.8.2: the date is that of the representation).
+    """
     opened = variant.opened
     name = os.path.basename(opened.path)
     if variant.original is not None:
@@ -102,10 +109,12 @@ def describe(variant: Variant, body: bytes | None = None) -> Representation:
         name = linked[0]
     return Representation(
         source=opened.path,
-        size=opened.status.st_size,
+        size=opened.status.st_size if body is None else len(body),
         content_type=media_type(name),
         coding=variant.coding,
-        validators=Validators(_etag(opened.status, body), _last_modified(opened.status)),
+        validators=Validators(
+            _etag(opened.status, body), None if injected else _last_modified(opened.status)
+        ),
         varies=variant.varies,
     )
 

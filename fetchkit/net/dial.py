@@ -9,6 +9,7 @@ fetchkit's own listeners are never a target, at any of this machine's addresses.
 """
 
 import asyncio
+import errno
 import os
 import socket
 from contextvars import ContextVar
@@ -133,7 +134,7 @@ class Dialer:
         Args:
             host: name or address.
             port: of the target.
-            seconds: for all of it.
+            seconds: for all of it; an address that is silent leaves a fair share of it to the next.
 
         Raises:
             ForbiddenError, BadGatewayError, GatewayTimeoutError: no connection, and why.
@@ -142,13 +143,19 @@ class Dialer:
         last: OSError | None = None
         try:
             async with asyncio.timeout(seconds):
-                for place in await self.resolve(host, port, socket.SOCK_STREAM):
+                places = await self.resolve(host, port, socket.SOCK_STREAM)
+                end = asyncio.get_running_loop().time() + seconds
+                for left, place in zip(range(len(places), 0, -1), places, strict=True):
+                    share = (end - asyncio.get_running_loop().time()) / left
                     try:
-                        return await _connected(place)
-                    except OSError as error:
+                        async with asyncio.timeout(share):
+                            return await _connected(place)
+                    except OSError as error:  # TimeoutError is one
                         last = error
         except TimeoutError as error:
             raise GatewayTimeoutError(f"{target} cannot be reached: no answer.") from error
+        if isinstance(last, TimeoutError):
+            raise GatewayTimeoutError(f"{target} cannot be reached: no answer.") from last
         why = os.strerror(last.errno) if last is not None and last.errno else str(last)
         raise BadGatewayError(f"{target} cannot be reached: {why}.", "Does a server listen there?") from last
 
@@ -158,10 +165,21 @@ async def _connected(place: Place) -> socket.socket:
     try:
         made.setblocking(False)
         await asyncio.get_running_loop().sock_connect(made, place.address)
+        _refuse_itself(made)
     except BaseException:
         made.close()
         raise
     return made
+
+
+def _refuse_itself(made: socket.socket) -> None:
+    """Where the system chose the very port that is dialled, nobody listens: TCP has connected to itself."""
+    try:
+        itself = made.getsockname() == made.getpeername()
+    except OSError:  # it is reset already
+        return
+    if itself:
+        raise ConnectionRefusedError(errno.ECONNREFUSED, os.strerror(errno.ECONNREFUSED))
 
 
 def _is_local(address: str) -> bool:

@@ -288,7 +288,8 @@ class WebSocket(asyncio.Protocol):
                 pieces.clear()
             for piece in pieces:
                 if piece.opcode < CLOSE:
-                    if not self._close_sent:  # after that a page's data mean nothing (section 5.5.1)
+                    # After a close of either side a page's data mean nothing (section 5.5.1).
+                    if not self._close_sent and not self._close_received:
                         self._listener.received(piece)
                 else:
                     self._control(piece, self._listener)

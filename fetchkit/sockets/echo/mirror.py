@@ -1,8 +1,8 @@
 """Sends back what comes on a WebSocket: piece by piece, in order, and no more than the page takes.
 
-What comes is held until it is due and there is room, then it leaves. While there is much of it, or the page
-does not take what was sent, the page is not read: memory is bounded by one read and two buffers, whatever the
-size of a message. A delay counts from the beginning of a message; so a long one passes through behind it.
+What comes is held until it is due, then it leaves. While much is held, or the page does not take what was
+sent, the page is not read: memory is bounded by one read and two buffers, whatever the size of a message. A
+delay counts from the beginning of a message; so a long one passes through behind it.
 
 The page's close is mirrored exactly, code and reason, none for none (Emscripten's own test demands 1005 and
 `wasClean` after a close without a code), behind everything that came before it.
@@ -123,23 +123,18 @@ class Mirror:
         self._size += len(held.payload) + _OVERHEAD
 
     def _pump(self) -> None:
-        """Let leave what is due, as far as there is room and a turn allows."""
+        """Let leave what is due, as far as a turn allows; a slow page is read no further meanwhile."""
         self._cancel_wake()
-        if not self._begun or self._over or not self._ws.is_open:
+        if not self._begun or self._has_ended():
             return
         ws, held, frames = self._ws, self._held, _TURN
-        # A page that has closed is not read any more: what is held is little, and leaves whatever it takes.
-        while held and frames > 0 and not (ws.is_full and self._close is None):
-            if held[0].due > self._loop.time():
-                break
+        while held and frames > 0 and held[0].due <= self._loop.time():
             self._size -= len(held[0].payload) + _OVERHEAD
             frames -= self._leave(held.popleft(), frames)
-            if self._over:
+            if self._has_ended():
                 return
-        if held and held[0].due > self._loop.time():
+        if held:
             self._wake = self._loop.call_at(held[0].due, self._pump)
-        elif held and (not ws.is_full or self._close is not None):
-            self._wake = self._loop.call_soon(self._pump)
         if self._close is not None and not held:
             ws.close(*self._close)
         else:
@@ -173,6 +168,9 @@ class Mirror:
         if final and held.echo:
             self._echoed += 1
             self._look_whether_over()
+
+    def _has_ended(self) -> bool:
+        return self._over or not self._ws.is_open
 
     def _look_whether_over(self) -> None:
         """Reset or close the connection after as many echoes as were asked for."""

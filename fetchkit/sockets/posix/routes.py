@@ -107,8 +107,7 @@ class _Listener:
         self._websocket.close(code, reason)
 
     def lost(self) -> None:
-        """The page is gone: its sockets are, too."""
-        self._session.close()
+        """The page is gone; the handler frees what it had."""
         self._websocket.note = self._websocket.note or self._session.note
 
     def full(self) -> None:

@@ -139,10 +139,8 @@ class Session:
         return None
 
     def _answer_runt(self) -> None:
-        board = self._desk.board
-        board.leave()
-        if not self._closed:
-            board.send(runt_reply(self._numbers.guess()))
+        self._desk.board.leave()
+        self._desk.board.send(runt_reply(self._numbers.guess()))
 
 
 def _ignore(_reply: bytes) -> None:

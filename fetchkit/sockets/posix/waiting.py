@@ -155,7 +155,7 @@ class Queue:
             return call.give_up(self._late)
         return self.add(call, seconds)
 
-    def add(self, call: Call, seconds: float | None, *, first: bool = False) -> bytes | None:
+    def add(self, call: Call, seconds: float | None) -> bytes | None:
         """Let a call wait; returns the reply where too many do."""
         board = self._board
         size = call.size
@@ -167,10 +167,7 @@ class Queue:
             board.held -= size
             return call.give_up(errno.ENOBUFS)
         call.held += size
-        if first:
-            self._calls.appendleft(call)
-        else:
-            self._calls.append(call)
+        self._calls.append(call)
         if seconds is not None:
             call.timer = board.loop.call_later(min(seconds, _LONGEST), self._expire, call)
         self.resume()

@@ -15,7 +15,7 @@ import asyncio
 import logging
 import socket
 from collections.abc import Callable
-from typing import Any, Final
+from typing import Any, Final, cast
 
 from fetchkit.net.dial import Place
 from fetchkit.sockets.connection import WebSocket
@@ -47,6 +47,7 @@ class Datagrams(asyncio.DatagramProtocol):
         "_message",
         "_name",
         "_opening",
+        "_over",
         "_place",
         "_port",
         "_settled",
@@ -86,6 +87,7 @@ class Datagrams(asyncio.DatagramProtocol):
         self._settled = False  # the target has answered
         self._port = 0  # from which datagrams are sent; 0: any
         self._active = False
+        self._over = False
         self._timer: asyncio.TimerHandle | None = None
         self._finished: asyncio.Future[None] = self._loop.create_future()
 
@@ -96,6 +98,7 @@ class Datagrams(asyncio.DatagramProtocol):
             await ws.accept(handshake, self)
             await self._finished
         finally:
+            self._over = True
             if self._opening is not None:
                 self._opening.cancel()
             self._release()
@@ -144,6 +147,12 @@ class Datagrams(asyncio.DatagramProtocol):
         """The page reads again."""
 
     # --- from the target
+
+    def connection_made(self, transport: asyncio.BaseTransport) -> None:
+        """Keep the transport: when its making is cancelled, uvloop leaves it open, and its port bound."""
+        self._transport = cast("asyncio.DatagramTransport", transport)  # uvloop's is none by its class
+        if self._over:
+            self._release()
 
     def datagram_received(self, data: bytes, addr: tuple[str | Any, int]) -> None:
         """Pass a datagram on, if it is the target's."""
@@ -202,7 +211,7 @@ class Datagrams(asyncio.DatagramProtocol):
         made: socket.socket | None = None
         try:
             made = self._bound()
-            self._transport, _ = await self._loop.create_datagram_endpoint(lambda: self, sock=made)
+            await self._loop.create_datagram_endpoint(lambda: self, sock=made)
         except OSError as error:
             if made is not None:
                 made.close()

@@ -114,7 +114,14 @@ class Relay(asyncio.Protocol):
         with suppress(OSError):  # it was reset already: then that is seen when it is read
             connected.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
             connected.setsockopt(socket.SOL_SOCKET, socket.SO_KEEPALIVE, 1)
-        await self._loop.create_connection(lambda: self, sock=connected)
+        making = self._loop.create_task(self._loop.create_connection(lambda: self, sock=connected))
+        try:
+            await asyncio.shield(making)
+        except asyncio.CancelledError:
+            # A turn of the loop. Cancelled itself, uvloop closes the descriptor, and `connected` once more:
+            # by then it may be another's.
+            await asyncio.wait({making})
+            raise
 
     async def run(self, ws: WebSocket, handshake: Handshake) -> None:
         """Answer the handshake, and join both until nothing is left of the connection to the target."""
@@ -148,7 +155,7 @@ class Relay(asyncio.Protocol):
         payload: bytes | bytearray = piece.payload
         if self._decoder is not None and piece.opcode == TEXT:
             payload = self._decoder.feed(payload, final=piece.final)
-        if payload and self._tcp is not None:
+        if payload and self._tcp is not None and not self._lingers:
             self._active = True
             self._tcp.write(payload)
 
@@ -157,9 +164,9 @@ class Relay(asyncio.Protocol):
         if self._decoder is not None or len(pieces) == 1:
             for piece in pieces:
                 self.received(piece)
-        elif self._tcp is not None and (payload := b"".join([piece.payload for piece in pieces])):
+        elif self._tcp is not None and not self._lingers:
             self._active = True
-            self._tcp.write(payload)
+            self._tcp.write(b"".join([piece.payload for piece in pieces]))
 
     def closing(self, code: int | None, reason: str) -> None:
         """Answer the page's close; the target gets what is left, then FIN."""

@@ -4,18 +4,19 @@ The target is dialled before the handshake is answered, so that a port where nob
 that fails: the only thing that Emscripten's SOCKFS reports, as ECONNREFUSED.
 """
 
+import asyncio
 import socket
 from typing import Final
 
 from aiohttp import hdrs, web
 
-from fetchkit.errors import UpgradeRequiredError
+from fetchkit.errors import GatewayTimeoutError, UpgradeRequiredError
 from fetchkit.net.dial import Dialer, Place
 from fetchkit.net.policy import target_policy
 from fetchkit.sockets import connection
 from fetchkit.sockets.connection import WebSocket
 from fetchkit.sockets.handshake import parse_handshake, pick_protocol
-from fetchkit.sockets.tunnel.datagrams import IDLE_SECONDS, Datagrams
+from fetchkit.sockets.tunnel.datagrams import Datagrams
 from fetchkit.sockets.tunnel.relay import Relay
 from fetchkit.sockets.tunnel.target import Target, Transport, parse_target
 from fetchkit.web.guard import guarded, ignore_expect
@@ -95,7 +96,7 @@ async def _tunnel(
     protocol = pick_protocol(handshake.protocols, _PREFERRED)
     who = request.headers.get(hdrs.ORIGIN) or request.remote or ""
     if target.transport is Transport.UDP:
-        datagrams = await _datagrams(dialer, target, idle)
+        datagrams = await _datagrams(dialer, target)
         ws = WebSocket(request, protocol, max_message=None)
         ws.note = f"{who} -> {target}"
         await datagrams.run(ws, handshake)
@@ -112,14 +113,18 @@ async def _tunnel(
         relay.abort()
 
 
-async def _datagrams(dialer: Dialer, target: Target, idle: float | None) -> Datagrams:
-    places = await dialer.resolve(target.host, target.port, socket.SOCK_DGRAM)
+async def _datagrams(dialer: Dialer, target: Target) -> Datagrams:
+    try:
+        async with asyncio.timeout(DIAL_SECONDS):
+            places = await dialer.resolve(target.host, target.port, socket.SOCK_DGRAM)
+    except TimeoutError as error:
+        raise GatewayTimeoutError(f"The name {target.host} is not resolved in time.") from error
     place = _preferred(places)
 
     def may_answer(port: int) -> bool:
         return dialer.judge(target.host, port, str(place.address[0])).allowed
 
-    return Datagrams(str(target), place, may_answer, idle=idle or IDLE_SECONDS)
+    return Datagrams(str(target), place, may_answer)
 
 
 def _preferred(places: list[Place]) -> Place:

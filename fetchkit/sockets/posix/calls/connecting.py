@@ -60,8 +60,8 @@ def connect(desk: Desk, request: wire.Connect) -> bytes | None:
         call = Connecting(descriptor, request.call)
         if not descriptor.waits:
             return call.fail(ERRNO["EINPROGRESS"])
-        # Sends of other threads wait for it, too: it comes first.
-        return descriptor.writers.add(call, descriptor.send_seconds, first=True)
+        # It is the first that waits: no send waits for a socket that is not connected (EPIPE).
+        return descriptor.writers.add(call, descriptor.send_seconds)
     if error:
         _explain(desk, descriptor, error)
         raise OSError(error, os.strerror(error))

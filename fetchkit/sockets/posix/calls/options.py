@@ -6,7 +6,6 @@ from fetchkit.sockets.posix import wire
 from fetchkit.sockets.posix.descriptor import Descriptor
 from fetchkit.sockets.posix.desk import Desk
 from fetchkit.sockets.posix.numbers import HERE, Linger, Meaning, Option, Value
-from fetchkit.sockets.posix.wire import Function
 
 __all__ = ["get_option", "set_option"]
 
@@ -61,4 +60,4 @@ def set_option(desk: Desk, request: wire.SetSockOpt) -> bytes:
         descriptor.socket.setsockopt(option.level, option.number or 0, option.host_value(value))
         if isinstance(value, Linger):
             descriptor.lingers = value.on and value.seconds > 0
-    return wire.reply(request.call, Function.SETSOCKOPT)
+    return wire.reply(request.call)

@@ -119,7 +119,7 @@ def _encode(name: str, number: int, address: PythonAddress) -> bytes:
         if name == "AF_INET":
             return _IN.pack(number, port.to_bytes(2, "big"), IPv4Address(host).packed)
         flow, scope = address[2:] if len(address) == 4 else (0, 0)  # noqa: PLR2004
-        packed = IPv6Address(host.partition("%")[0]).packed  # Python writes the scope there as well
+        packed = IPv6Address(host).packed  # "%scope", which Python may write, is not part of it
         return _IN6.pack(number, port.to_bytes(2, "big"), flow.to_bytes(4, "big"), packed, scope)
     except (ValueError, OverflowError, struct.error) as error:
         raise CallError("EINVAL", f"{address!r} is no address of {name}") from error

@@ -301,7 +301,7 @@ def decode_timeout(data: Buffer) -> float | None:
 def encode_timeout(seconds: float | None, size: int) -> bytes:
     """A timeval of 8 or of 16 bytes; what does not fit becomes the longest that does."""
     layout, most = (_TIMEVAL64, _I64_MAX) if size >= _TIMEVAL64.size else (_TIMEVAL32, _I32_MAX)
-    if seconds is not None and seconds >= most:
+    if seconds is not None and seconds >= most + 1:
         return layout.pack(most, 0)
     return layout.pack(*divmod(round((seconds or 0) * _MILLION), _MILLION))
 
