@@ -149,10 +149,10 @@ def own_names(config: Config) -> list[str]:
     return [prefix for prefix in prefixes if (config.directory / prefix.strip("/")).exists()]
 
 
-def _shim(config: Config) -> bytes | None:
+def _shim(config: Config) -> bytes:
     """What `--inject` puts into pages; programs that dial a bridge are left to it."""
     if not config.inject:
-        return None
+        return b""
     if not opens_sockets(config):
         raise ConfigError(
             "--inject leads a program's sockets here, and they are off: turn them on, or leave it out."

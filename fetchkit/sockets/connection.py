@@ -282,10 +282,13 @@ class WebSocket(asyncio.Protocol):
         parser = self._parser
         pieces = parser.feed(data)
         try:
-            if self._received_all is not None and all(piece.opcode < CLOSE for piece in pieces):
-                if not self._close_sent:
+            if self._received_all is not None and not self._close_sent:
+                for piece in pieces:
+                    if piece.opcode >= CLOSE:
+                        break
+                else:
                     self._received_all(pieces)
-                pieces.clear()
+                    pieces.clear()
             for piece in pieces:
                 if piece.opcode < CLOSE:
                     # After a close of either side a page's data mean nothing (section 5.5.1).
