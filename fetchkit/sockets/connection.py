@@ -50,6 +50,8 @@ HIGH_WATER: Final = 256 * 1024
 CLOSE_SECONDS: Final = 5.0
 # After that, what was sent before may be on its way for as long as the page takes any (nginx's send_timeout).
 STALL_SECONDS: Final = 60.0
+# For a page that is still sending when it has broken the protocol.
+LINGER_SECONDS: Final = 1.0
 # Proxies and NATs forget idle connections after a minute (nginx's proxy_read_timeout).
 PING_SECONDS: Final = 30.0
 # A head and a payload up to this size leave as one buffer: the copy costs less than a second one.
@@ -205,6 +207,9 @@ class WebSocket(asyncio.Protocol):
         self.send(CLOSE, payload)
         self._close_sent = True
         self._end()
+        if self._failed and self._transport.can_write_eof():
+            self._linger(self._transport)
+            return
         if self._close_received:
             self._transport.close()
             return
@@ -216,6 +221,21 @@ class WebSocket(asyncio.Protocol):
         self._cancel_timer()
         self._owed = self._transport.get_write_buffer_size() if self._transport is not None else 0
         self._timer = self._loop.call_later(CLOSE_SECONDS, self._look_whether_flushed)
+
+    def _linger(self, transport: asyncio.Transport) -> None:
+        """End our side, and read on for a moment: a close with unread bytes is a RST, and the page's system
+        may drop for it what it has received, the close frame too (RFC 9112, section 9.6, says so of HTTP).
+        """
+
+        def close() -> None:
+            transport.close()
+            self._end()
+
+        transport.write_eof()
+        self._cancel_timer()
+        self._timer = self._loop.call_later(LINGER_SECONDS, close)
+        with contextlib.suppress(RuntimeError):
+            transport.resume_reading()
 
     def _look_whether_flushed(self) -> None:
         """Wait for a page that is slow, not for one that takes nothing any more."""

@@ -5,15 +5,15 @@ from collections.abc import Mapping
 from aiohttp import hdrs, web
 from attrs import frozen
 
-from fetchkit.errors import ForbiddenError, NotFoundError, UpgradeRequiredError
+from fetchkit.errors import ForbiddenError, NotFoundError
 from fetchkit.net.dial import Dialer
 from fetchkit.sockets import connection
 from fetchkit.sockets.echo.routes import handshake as echo_handshake
 from fetchkit.sockets.posix.routes import handler as posix_handler
 from fetchkit.sockets.tunnel import Service, Target, Transport, handshake_by_path, handshake_to
-from fetchkit.web.guard import guarded, ignore_expect
+from fetchkit.web.guard import ignore_expect
 from fetchkit.web.problems import Handler, answering
-from fetchkit.web.upgrades import asks_for_websocket
+from fetchkit.web.upgrades import websocket_only
 
 __all__ = ["Handshakes", "refuse", "setup"]
 
@@ -120,21 +120,5 @@ def refuse(app: web.Application, *, paths: tuple[str, ...], plain: Handler, hint
 
 def _add(app: web.Application, plain: Handler, handlers: Mapping[str, Handler]) -> None:
     for path, handler in handlers.items():
-        answer = answering(_dispatched(guarded(handler), plain))
+        answer = answering(websocket_only(handler, plain=plain))
         app.router.add_route("*", path, answer, expect_handler=ignore_expect)
-
-
-def _dispatched(handshake: Handler, plain: Handler) -> Handler:
-    async def answer(request: web.Request) -> web.StreamResponse:
-        if asks_for_websocket(request):
-            return await handshake(request)
-        try:
-            return await plain(request)
-        except NotFoundError as error:
-            raise UpgradeRequiredError(
-                f"{request.path} speaks WebSocket, not plain HTTP.",
-                "Connect with a WebSocket.",
-                {hdrs.UPGRADE: "websocket", hdrs.CONNECTION: "Upgrade"},
-            ) from error
-
-    return answer

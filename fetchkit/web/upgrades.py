@@ -1,8 +1,12 @@
-"""Whether a request asks for a WebSocket."""
+"""Requests for a WebSocket, told from all others."""
 
 from aiohttp import hdrs, web
 
-__all__ = ["asks_for_websocket"]
+from fetchkit.errors import NotFoundError, UpgradeRequiredError
+from fetchkit.web.guard import guarded
+from fetchkit.web.problems import Handler
+
+__all__ = ["asks_for_websocket", "websocket_only"]
 
 
 def asks_for_websocket(request: web.Request) -> bool:
@@ -11,3 +15,37 @@ def asks_for_websocket(request: web.Request) -> bool:
         return False
     offered = request.headers.get(hdrs.UPGRADE, "").split(",")
     return any(protocol.strip().lower() == "websocket" for protocol in offered)
+
+
+def websocket_only(
+    handshake: Handler,
+    *,
+    plain: Handler | None = None,
+    place: str = "",
+    hint: str = "Connect with a WebSocket.",
+) -> Handler:
+    """A handler for a path of WebSockets.
+
+    Args:
+        handshake: answers them; who asks is judged before.
+        plain: answers requests that ask for no upgrade, and raises NotFoundError where it has nothing.
+        place: what the path is, for the 426; else its name stands there.
+        hint: what to do instead.
+    """
+    judged = guarded(handshake)
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        if asks_for_websocket(request):
+            return await judged(request)
+        if plain is not None:
+            try:
+                return await plain(request)
+            except NotFoundError:
+                pass
+        raise UpgradeRequiredError(
+            f"{place or request.path} speaks WebSocket, not plain HTTP.",
+            hint,
+            {hdrs.UPGRADE: "websocket", hdrs.CONNECTION: "Upgrade"},
+        )
+
+    return answer

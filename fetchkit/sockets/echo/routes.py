@@ -1,24 +1,20 @@
 """The echo as a route."""
 
-from typing import Final
-
 from aiohttp import hdrs, web
 
-from fetchkit.errors import BadRequestError, UpgradeRequiredError
+from fetchkit.errors import BadRequestError
 from fetchkit.sockets import connection
 from fetchkit.sockets.connection import WebSocket
 from fetchkit.sockets.echo.mirror import Mirror
 from fetchkit.sockets.echo.rules import parse_rules
 from fetchkit.sockets.handshake import parse_handshake
 from fetchkit.web.answers import answer
-from fetchkit.web.guard import guarded, ignore_expect
+from fetchkit.web.guard import ignore_expect
 from fetchkit.web.prebuilt import PHRASES
 from fetchkit.web.problems import answering
-from fetchkit.web.upgrades import asks_for_websocket
+from fetchkit.web.upgrades import websocket_only
 
 __all__ = ["handshake", "setup"]
-
-_WEBSOCKET_ONLY: Final[dict[str, str]] = {hdrs.UPGRADE: "websocket", hdrs.CONNECTION: "Upgrade"}
 
 
 def setup(app: web.Application, *, path: str = "/echo") -> None:
@@ -29,16 +25,7 @@ def setup(app: web.Application, *, path: str = "/echo") -> None:
         path: of the WebSocket.
     """
     connection.setup(app)
-    judged = guarded(handshake)
-
-    async def websocket_only(request: web.Request) -> web.StreamResponse:
-        if asks_for_websocket(request):
-            return await judged(request)
-        raise UpgradeRequiredError(
-            f"{request.path} speaks WebSocket, not plain HTTP.", "Connect with a WebSocket.", _WEBSOCKET_ONLY
-        )
-
-    app.router.add_route("*", path, answering(websocket_only), expect_handler=ignore_expect)
+    app.router.add_route("*", path, answering(websocket_only(handshake)), expect_handler=ignore_expect)
 
 
 async def handshake(request: web.Request) -> web.StreamResponse:

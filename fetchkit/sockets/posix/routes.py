@@ -3,9 +3,8 @@
 import logging
 from typing import Final
 
-from aiohttp import WSCloseCode, hdrs, web
+from aiohttp import WSCloseCode, web
 
-from fetchkit.errors import UpgradeRequiredError
 from fetchkit.net.dial import Dialer
 from fetchkit.sockets import connection
 from fetchkit.sockets.connection import WebSocket
@@ -13,11 +12,15 @@ from fetchkit.sockets.frames import BINARY, Piece
 from fetchkit.sockets.handshake import parse_handshake, pick_protocol
 from fetchkit.sockets.posix.session import MAX_MESSAGE, Session
 from fetchkit.sockets.posix.wire import Layout
-from fetchkit.web.guard import guarded, ignore_expect
+from fetchkit.web.guard import ignore_expect
 from fetchkit.web.problems import Handler, answering
-from fetchkit.web.upgrades import asks_for_websocket
+from fetchkit.web.upgrades import websocket_only
 
 __all__ = ["handler", "setup"]
+
+_HINT: Final = (
+    "Call emscripten_init_websocket_to_posix_socket_bridge with its URL, as ws://localhost:6931/posix."
+)
 
 _log: Final = logging.getLogger("fetchkit.sockets")
 
@@ -40,7 +43,8 @@ def setup(
         layout: `client` for the replies that Emscripten's client reads, `native` for those of its server.
     """
     connection.setup(app)
-    answer = answering(guarded(handler(dialer=dialer, bind_any=bind_any, layout=layout)))
+    handshake = handler(dialer=dialer, bind_any=bind_any, layout=layout)
+    answer = answering(websocket_only(handshake, hint=_HINT))
     app.router.add_route("*", path, answer, expect_handler=ignore_expect)
 
 
@@ -49,12 +53,6 @@ def handler(*, dialer: Dialer, bind_any: bool = False, layout: str = "client") -
     form = Layout(layout)
 
     async def posix(request: web.Request) -> web.StreamResponse:
-        if not asks_for_websocket(request):
-            raise UpgradeRequiredError(
-                f"{request.path} speaks WebSocket, not plain HTTP.",
-                f"Call emscripten_init_websocket_to_posix_socket_bridge with ws://…{request.path}.",
-                {hdrs.UPGRADE: "websocket", hdrs.CONNECTION: "Upgrade"},
-            )
         handshake = parse_handshake(request.method, request.headers)
         websocket = WebSocket(request, pick_protocol(handshake.protocols), max_message=None)
         session = Session(websocket.send_binary, dialer=dialer, bind_any=bind_any, layout=form)

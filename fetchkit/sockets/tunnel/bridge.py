@@ -4,16 +4,15 @@ For programs that cannot say where they want to go: SOCKFS built with the defaul
 that the program names, and others have a URL built in. The same guard judges who asks as on the main port.
 """
 
-from aiohttp import hdrs, web
+from aiohttp import web
 
 from fetchkit import isolation
-from fetchkit.errors import UpgradeRequiredError
 from fetchkit.sockets import connection
 from fetchkit.web import guard
-from fetchkit.web.guard import Guard, guarded, ignore_expect
+from fetchkit.web.guard import Guard, ignore_expect
 from fetchkit.web.keys import EVENTS, events_of
 from fetchkit.web.problems import Handler, answering
-from fetchkit.web.upgrades import asks_for_websocket
+from fetchkit.web.upgrades import websocket_only
 
 __all__ = ["bridge_app"]
 
@@ -34,16 +33,10 @@ def bridge_app(main: web.Application, handshake: Handler, *, to: str, rules: Gua
     if rules is not None:
         guard.setup(app, rules)
     connection.setup(app)
-    judged = guarded(handshake)
-
-    async def answer(request: web.Request) -> web.StreamResponse:
-        if asks_for_websocket(request):
-            return await judged(request)
-        raise UpgradeRequiredError(
-            f"This port is a bridge to {to}: it speaks WebSocket, not plain HTTP.",
-            "Connect with a WebSocket; pages are on the main port.",
-            {hdrs.UPGRADE: "websocket", hdrs.CONNECTION: "Upgrade"},
-        )
-
+    answer = websocket_only(
+        handshake,
+        place=f"This port is a bridge to {to}: it",
+        hint="Connect with a WebSocket; pages are on the main port.",
+    )
     app.router.add_route("*", "/{path:.*}", answering(answer), expect_handler=ignore_expect)
     return app

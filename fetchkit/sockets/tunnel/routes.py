@@ -10,7 +10,7 @@ from typing import Final
 
 from aiohttp import hdrs, web
 
-from fetchkit.errors import GatewayTimeoutError, UpgradeRequiredError
+from fetchkit.errors import GatewayTimeoutError
 from fetchkit.net.dial import Dialer, Place
 from fetchkit.net.policy import target_policy
 from fetchkit.sockets import connection
@@ -19,9 +19,9 @@ from fetchkit.sockets.handshake import parse_handshake, pick_protocol
 from fetchkit.sockets.tunnel.datagrams import Datagrams
 from fetchkit.sockets.tunnel.relay import Relay
 from fetchkit.sockets.tunnel.target import Target, Transport, parse_target
-from fetchkit.web.guard import guarded, ignore_expect
+from fetchkit.web.guard import ignore_expect
 from fetchkit.web.problems import Handler, answering
-from fetchkit.web.upgrades import asks_for_websocket
+from fetchkit.web.upgrades import websocket_only
 
 __all__ = ["handshake_by_path", "handshake_to", "setup"]
 
@@ -51,23 +51,8 @@ def setup(
     dialer = dialer or Dialer(target_policy())
     connection.setup(app)
     for prefix, transport in ((tcp, Transport.TCP), (udp, Transport.UDP)):
-        handler = answering(_websocket_only(handshake_by_path(dialer, transport, idle=idle)))
+        handler = answering(websocket_only(handshake_by_path(dialer, transport, idle=idle)))
         app.router.add_route("*", prefix + "/{target:.*}", handler, expect_handler=ignore_expect)
-
-
-def _websocket_only(handshake: Handler) -> Handler:
-    judged = guarded(handshake)
-
-    async def answer(request: web.Request) -> web.StreamResponse:
-        if asks_for_websocket(request):
-            return await judged(request)
-        raise UpgradeRequiredError(
-            f"{request.path} speaks WebSocket, not plain HTTP.",
-            "Connect with a WebSocket.",
-            {hdrs.UPGRADE: "websocket", hdrs.CONNECTION: "Upgrade"},
-        )
-
-    return answer
 
 
 def handshake_by_path(dialer: Dialer, transport: Transport, *, idle: float | None = None) -> Handler:
