@@ -13,7 +13,7 @@ from fetchkit.lazy import loader
 from fetchkit.version import VERSION
 
 if TYPE_CHECKING:
-    from fetchkit import errors, files, forward, isolation, origin
+    from fetchkit import errors, files, forward, isolation, origin, sockets
     from fetchkit.app import build_app
     from fetchkit.config import Config
     from fetchkit.server import Server, running
@@ -31,6 +31,7 @@ __all__ = [
     "isolation",
     "origin",
     "running",
+    "sockets",
 ]
 
 _HOMES = {"Config": "config", "Server": "server", "build_app": "app", "running": "server"}

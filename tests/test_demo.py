@@ -1,12 +1,16 @@
-"""The demo's helper server: a route to it, a file in parts, and nothing that opens it to other origins."""
+"""The demo's helper servers: a route to them, a file in parts, TCP in capitals, nothing for other origins."""
 
+import asyncio
 from collections.abc import AsyncIterator
 
 import pytest
 from aiohttp import ClientConnectorError, ClientSession
 
 from fetchkit.config import Config
-from fetchkit.demo import ROUTE, SIZE, with_helper
+from fetchkit.demo import ROUTE, SIZE, Capitals, with_helper
+
+SECONDS = 10
+"""For what takes milliseconds."""
 
 
 @pytest.fixture
@@ -27,6 +31,14 @@ def helper_of(config: Config) -> str:
     """What the route to the helper stands for."""
     (route,) = (route for route in config.forward_routes if route.startswith(ROUTE))
     return route.removeprefix(f"{ROUTE}=")
+
+
+async def capitals_of(config: Config, client: ClientSession) -> tuple[str, int]:
+    """Where the TCP helper is."""
+    async with client.get(f"{helper_of(config)}/capitals") as answer:
+        told = await answer.json()
+    assert sorted(told) == ["host", "port"]
+    return told["host"], told["port"]
 
 
 async def test_the_route_is_added_to_those_of_the_user() -> None:
@@ -99,3 +111,47 @@ async def test_no_other_origin_is_let_in(url: str, client: ClientSession) -> Non
     async with client.get(url, headers={"Origin": "http://127.0.0.1:6931"}) as answer:
         names = [name.lower() for name in answer.headers]
     assert not [name for name in names if name.startswith(("access-control-", "cross-origin-"))]
+
+
+async def test_tcp_helper_answers_in_capitals_until_its_peer_ends(client: ClientSession) -> None:
+    text = b"every line of it, \xc3\xa9 too\n" * 20_000
+    async with with_helper(Config()) as config, asyncio.timeout(SECONDS):
+        host, port = await capitals_of(config, client)
+        assert host == "127.0.0.1"
+        reader, writer = await asyncio.open_connection(host, port)
+        writer.write(text)
+        writer.write_eof()
+        assert await reader.read() == text.upper()
+        writer.close()
+        await writer.wait_closed()
+
+
+async def test_tcp_helper_ends_with_the_block_and_ends_its_connections(client: ClientSession) -> None:
+    async with with_helper(Config()) as config:
+        place = await capitals_of(config, client)
+        reader, writer = await asyncio.open_connection(*place)
+        writer.write(b"a")
+        assert await reader.readexactly(1) == b"A"
+    async with asyncio.timeout(SECONDS):
+        assert await reader.read() == b""
+        writer.close()
+        await writer.wait_closed()
+    with pytest.raises(ConnectionRefusedError):
+        await asyncio.open_connection(*place)
+
+
+def test_tcp_helper_reads_no_more_while_its_peer_does_not() -> None:
+    calls: list[str] = []
+
+    class Transport(asyncio.Transport):
+        def pause_reading(self) -> None:
+            calls.append("pause")
+
+        def resume_reading(self) -> None:
+            calls.append("resume")
+
+    connection = Capitals(set())
+    connection.connection_made(Transport())
+    connection.pause_writing()
+    connection.resume_writing()
+    assert calls == ["pause", "resume"]

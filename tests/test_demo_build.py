@@ -15,7 +15,7 @@ DEMO = ROOT / "static" / "demo"
 BUILD = json.loads((DEMO / "build.json").read_text())
 RECORDED: dict[str, str] = BUILD["sources"] | BUILD["outputs"]
 REBUILD = "run scripts/build-demo and commit what it writes"
-MODULES = sorted(path for path in DEMO.rglob("*.js") if path.name not in RECORDED)
+MODULES = sorted(path for path in DEMO.rglob("*.js") if path.relative_to(DEMO).as_posix() not in RECORDED)
 CARDS = sorted(path.stem for path in (DEMO / "cards").iterdir())
 # A file that a module names: any string that ends like a file name (an import, or what it fetches).
 FILE_NAME = re.compile(r"""["']([\w./-]+\.(?:js|wasm|css|html|json|data))(?:\?\w+)?["']""")
@@ -112,6 +112,16 @@ def test_files_that_a_module_names_are_in_the_demo_site(module: Path) -> None:
 def test_modules_are_seen_to_name_files() -> None:
     named = {path.resolve().name for module in MODULES for path in named_by(module)}
     assert {"check.js", "threads.wasm"} <= named
+
+
+def test_page_loads_every_program() -> None:
+    programs = {f"{path.stem}.js" for path in (DEMO / "src").glob("*.c")}
+    assert programs <= set(INDEX.files)
+
+
+def test_every_program_has_flags_of_its_own() -> None:
+    programs = {path.stem for path in (DEMO / "src").glob("*.c")}
+    assert {path.stem for path in (DEMO / "src").glob("*.flags")} == programs
 
 
 def test_every_card_has_its_module_and_every_module_its_card() -> None:

@@ -189,6 +189,31 @@ def test_every_module_says_what_is_public_and_has_it(name: str) -> None:
                 *("cattrs", "rich", "click", "redis"),
             ],
         ),
+        ("fetchkit.sockets", ["aiohttp", "asyncio", "fetchkit.config", "fetchkit.sockets.routes"]),
+        *(
+            (
+                f"fetchkit.sockets.{kind}.routes",  # what `setup` needs
+                [
+                    *(
+                        "fetchkit.config",
+                        "fetchkit.app",
+                        "fetchkit.server",
+                        "fetchkit.control",
+                        "fetchkit.files",
+                    ),
+                    *(
+                        "fetchkit.forward",
+                        "fetchkit.origin",
+                        "fetchkit.cli",
+                        "fetchkit.watch",
+                        "cattrs",
+                        "rich",
+                    ),
+                    *(f"fetchkit.sockets.{other}" for other in ("posix", "tunnel", "echo") if other != kind),
+                ],
+            )
+            for kind in ("posix", "tunnel", "echo")
+        ),
         ("fetchkit.server", ["rich", "trustme", "segno", "fetchkit.cli", "fetchkit.sources", "cattrs"]),
     ],
 )

@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING
 from fetchkit.lazy import loader
 
 if TYPE_CHECKING:
+    from fetchkit.sockets import echo, posix, tunnel
     from fetchkit.sockets.routes import Handshakes, refuse, setup
 
-__all__ = ["Handshakes", "refuse", "setup"]
+__all__ = ["Handshakes", "echo", "posix", "refuse", "setup", "tunnel"]
 
-__getattr__ = loader(__name__, dict.fromkeys(__all__, "routes"))
+_IN_ROUTES = ("Handshakes", "refuse", "setup")
+__getattr__ = loader(__name__, {name: "routes" if name in _IN_ROUTES else name for name in __all__})
