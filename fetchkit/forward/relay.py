@@ -10,22 +10,17 @@ Back-pressure: a piece is read from upstream only when the one before has been t
 connection, and aiohttp stops reading upstream when its own buffer (64 KiB) is full.
 """
 
-import contextlib
-import socket
-import struct
-
 import aiohttp
 from aiohttp import HttpVersion10, web
 
 from fetchkit.forward.cache.hop import StoredResponse
 from fetchkit.forward.exchange import Tee, UpstreamResponse
+from fetchkit.web.endings import reset
 from fetchkit.web.prebuilt import PrebuiltResponse
 
 __all__ = ["GONE", "BodyBrokenError", "RelayResponse"]
 
-# l_onoff = 1, l_linger = 0: close() resets (socket(7), SO_LINGER)
 GONE = "the client left"
-_RESET = struct.pack("ii", 1, 0)
 
 
 class BodyBrokenError(Exception):
@@ -167,6 +162,4 @@ def _cut(request: web.BaseRequest, *, framed: bool) -> None:
     if framed:
         transport.close()  # what is buffered still leaves
         return
-    with contextlib.suppress(OSError, AttributeError):
-        transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-    transport.abort()
+    reset(transport)

@@ -10,8 +10,6 @@ a piece and the buffers of its socket, whatever the size. A client that leaves c
 
 import asyncio
 import contextlib
-import socket
-import struct
 import sys
 import time
 from collections.abc import Iterable
@@ -20,12 +18,11 @@ from typing import Final, NoReturn
 from aiohttp import HttpVersion10, web
 
 from fetchkit.origin.answer import Act, Answer, Framing, Piece, Unframed, Wait
+from fetchkit.web.endings import reset
 from fetchkit.web.prebuilt import PHRASES, PrebuiltResponse, date_line, is_owed_a_body
 
 __all__ = ["OriginResponse"]
 
-# l_onoff = 1, l_linger = 0: close() resets (socket(7), SO_LINGER)
-_RESET: Final = struct.pack("ii", 1, 0)
 # What goes before a reset must have arrived; a client that does not read is not waited for longer.
 _ARRIVAL_SECONDS: Final = 5.0
 _POLL_SECONDS: Final = 0.002
@@ -190,11 +187,7 @@ class _Sender:
                 raise _EndedError("closed by the pipe")
             case Act.RST:
                 await self._arrived()
-                with contextlib.suppress(OSError, AttributeError):
-                    self._transport.get_extra_info("socket").setsockopt(
-                        socket.SOL_SOCKET, socket.SO_LINGER, _RESET
-                    )
-                self._transport.abort()
+                reset(self._transport)
                 raise _EndedError("reset by the pipe")
             case Act.STALL:
                 while not self._transport.is_closing():  # noqa: ASYNC110  a transport has no event for it

@@ -16,8 +16,6 @@ it has returned, so that aiohttp logs the request as any other.
 
 import asyncio
 import contextlib
-import socket
-import struct
 from collections.abc import Callable
 from typing import Any, Final, Protocol
 
@@ -40,6 +38,7 @@ from fetchkit.sockets.frames import (
     parse_close,
 )
 from fetchkit.sockets.handshake import Handshake, accept_head
+from fetchkit.web.endings import reset
 from fetchkit.web.prebuilt import PrebuiltResponse, date_line
 
 __all__ = ["Listener", "WebSocket", "close_all", "setup"]
@@ -56,8 +55,6 @@ LINGER_SECONDS: Final = 1.0
 PING_SECONDS: Final = 30.0
 # A head and a payload up to this size leave as one buffer: the copy costs less than a second one.
 _JOINED: Final = 4096
-# l_onoff = 1, l_linger = 0: close() resets (socket(7), SO_LINGER)
-_RESET: Final = struct.pack("ii", 1, 0)
 
 
 # glibc gives memory back to the system, and takes it anew page by page, until it has seen a block of this
@@ -145,6 +142,7 @@ class WebSocket(asyncio.Protocol):
         self._failed = False
         self._owed = 0  # bytes that the page had not taken when it was last looked, after the close
         self._stalled = 0.0
+        self._pong: bytearray | None = None  # owed until the page takes it
         self._before: Any = None
 
     async def accept(self, handshake: Handshake, listener: Listener) -> None:
@@ -264,12 +262,8 @@ class WebSocket(asyncio.Protocol):
 
     def reset(self) -> None:
         """End the connection with RST."""
-        transport = self._transport
-        if transport is None:
-            return
-        with contextlib.suppress(OSError, AttributeError):
-            transport.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-        transport.abort()
+        if self._transport is not None:
+            reset(self._transport)
 
     def pause_reading(self) -> None:
         """Take no more from the page for now."""
@@ -325,7 +319,12 @@ class WebSocket(asyncio.Protocol):
         if self._close_received:
             return
         if piece.opcode == PING:
-            self.send(PONG, piece.payload)
+            # "A Pong frame for only the most recently processed Ping frame" is enough (section 5.5.3), and
+            # who pings without reading must not pile them up.
+            if self.is_full:
+                self._pong = piece.payload
+            else:
+                self.send(PONG, piece.payload)
         elif piece.opcode == CLOSE:
             code, reason = parse_close(piece.payload)
             self._close_received = True
@@ -358,6 +357,9 @@ class WebSocket(asyncio.Protocol):
     def resume_writing(self) -> None:
         """The page has taken it."""
         self.is_full = False
+        pong, self._pong = self._pong, None
+        if pong is not None:
+            self.send(PONG, pong)
         if self._listener is not None:
             self._listener.drained()
 

@@ -1,6 +1,6 @@
 """Requests for a WebSocket, told from all others."""
 
-from aiohttp import hdrs, web
+from aiohttp import HttpVersion11, hdrs, web
 
 from fetchkit.errors import NotFoundError, UpgradeRequiredError
 from fetchkit.web.guard import guarded
@@ -10,8 +10,11 @@ __all__ = ["asks_for_websocket", "websocket_only"]
 
 
 def asks_for_websocket(request: web.Request) -> bool:
-    """Whether this is a handshake (RFC 6455, section 4.1); the field may list several protocols."""
-    if hdrs.UPGRADE not in request.headers:
+    """Whether this is a handshake (RFC 6455, section 4.1); the field may list several protocols.
+
+    HTTP/1.0 has no upgrades: "a server MUST ignore an Upgrade header field" there (RFC 9110, section 7.8).
+    """
+    if hdrs.UPGRADE not in request.headers or request.version < HttpVersion11:
         return False
     offered = request.headers.get(hdrs.UPGRADE, "").split(",")
     return any(protocol.strip().lower() == "websocket" for protocol in offered)

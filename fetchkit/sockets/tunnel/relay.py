@@ -16,7 +16,6 @@ import asyncio
 import base64
 import binascii
 import socket
-import struct
 from contextlib import suppress
 from typing import Final, cast
 
@@ -24,6 +23,7 @@ from fetchkit.sockets.connection import WebSocket
 from fetchkit.sockets.frames import BINARY, TEXT, FrameError, Piece
 from fetchkit.sockets.handshake import Handshake
 from fetchkit.sockets.tunnel.target import parse_port_message
+from fetchkit.web.endings import reset
 
 __all__ = ["Base64Text", "Relay"]
 
@@ -36,8 +36,6 @@ HIGH_WATER: Final = 256 * 1024
 LINGER_SECONDS: Final = 5.0
 # A target that takes nothing for so long after the page has closed is given up (nginx's send_timeout).
 STALL_SECONDS: Final = 60.0
-# l_onoff = 1, l_linger = 0: close() resets (socket(7), SO_LINGER)
-_RESET: Final = struct.pack("ii", 1, 0)
 
 
 class Base64Text:
@@ -144,9 +142,7 @@ class Relay(asyncio.Protocol):
         """End the connection to the target now, with a reset, if there is one."""
         self._cancel_timer()
         if self._tcp is not None:
-            with suppress(OSError):
-                self._tcp.get_extra_info("socket").setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, _RESET)
-            self._tcp.abort()
+            reset(self._tcp)
 
     # --- from the page
 
