@@ -18,7 +18,8 @@ from fetchkit.sources import environment_name, file_key, flag_name
 from .conftest import Raw
 
 ROOT = Path(__file__).parent.parent
-SERVE = "".join((ROOT / "docs" / f"{page}.md").read_text("utf-8") for page in ("serve", "forward", "origin", "sockets"))
+PAGES_OF_SETTINGS = ("serve", "forward", "origin", "sockets")
+SERVE = "".join((ROOT / "docs" / f"{page}.md").read_text("utf-8") for page in PAGES_OF_SETTINGS)
 LIBRARY = (ROOT / "docs" / "library.md").read_text("utf-8")
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
 PAGES = [ROOT / "README.md", ROOT / "CHANGELOG.md", *sorted((ROOT / "docs").glob("*.md"))]

@@ -76,7 +76,8 @@ CASES = {
     "421 handshake": Case(421, get("/echo", *HANDSHAKE, host="evil.example")),
     "426": Case(426, get("/posix")),
     "426 tunnel": Case(426, get("/tcp/localhost:80")),
-    "501 handshake": Case(501, get("/posix", *HANDSHAKE)),
+    "403 tunnel": Case(403, get("/tcp/10.0.0.1:80", *HANDSHAKE)),
+    "502 tunnel": Case(502, get("/tcp/127.0.0.1:1", *HANDSHAKE)),
     # From here on the parser refuses, and the application never sees the request.
     "400 no HTTP": Case(400, "hello\r\n\r\n"),
     "400 bad field": Case(400, get("/", "Bad Name: x")),

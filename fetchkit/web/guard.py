@@ -149,7 +149,7 @@ def _judge_asker(request: web.Request, guard: Guard) -> None:
     host = request.headers.get(hdrs.HOST, "")
     origin = request.headers.get(hdrs.ORIGIN)
     scheme = "https" if request.secure else "http"
-    token = bool(guard.token) and carries_token(request, guard.token)
+    token = bool(guard.token) and carries_token(request, guard.token, guard.own_ports)
     if guard.token and not token and not is_preflight(request):
         raise ForbiddenError(
             "This route needs the access token.",

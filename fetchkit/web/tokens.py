@@ -1,5 +1,7 @@
 """The access token on the wire: where a request may carry it, and the cookie that keeps it."""
 
+from collections.abc import Iterable
+
 from aiohttp import hdrs, web
 from multidict import CIMultiDict, CIMultiDictProxy
 
@@ -19,12 +21,15 @@ PARAMETER = "fetchkit-token"
 HEADER = "X-Fetchkit-Token"
 
 
-def carries_token(request: web.Request, expected: str) -> bool:
-    """Whether the request brings the token: as query parameter, header field or cookie."""
+def carries_token(request: web.Request, expected: str, own_ports: Iterable[int] = ()) -> bool:
+    """Whether the request brings the token: as query parameter, header field or cookie.
+
+    Cookies of `own_ports` count as well: a page of the main port opens WebSockets on a bridge's.
+    """
     candidates = (
         _from_query(request.raw_path),
         request.headers.get(HEADER),
-        _from_cookie(request),
+        *(request.cookies.get(name) for name in {_cookie_name(request), *map(_name_for, own_ports)}),
     )
     return any(token_matches(given, expected) for given in candidates if given is not None)
 
@@ -80,11 +85,11 @@ def _from_query(target: str) -> str | None:
     return None
 
 
-def _from_cookie(request: web.Request) -> str | None:
-    return request.cookies.get(_cookie_name(request))
-
-
 def _cookie_name(request: web.Request) -> str:
     """One name for each port: browsers share the cookies of a host between its ports."""
     sockname = request.transport.get_extra_info("sockname") if request.transport else None
-    return f"{PARAMETER}-{sockname[1]}" if isinstance(sockname, tuple) else PARAMETER
+    return _name_for(sockname[1]) if isinstance(sockname, tuple) else PARAMETER
+
+
+def _name_for(port: int) -> str:
+    return f"{PARAMETER}-{port}"

@@ -5,17 +5,18 @@ of asynchronous tests in the same run are not disturbed (its synchronous API kee
 """
 
 import asyncio
+import json
 import threading
 import time
 from collections.abc import Coroutine
 from typing import Any, TypeVar
-from urllib.parse import urlsplit
+from urllib.parse import urlencode, urlsplit
 
 from attrs import define, field, frozen
 from playwright.async_api import Browser, BrowserContext, ConsoleMessage, Page, Playwright, async_playwright
 from playwright.async_api import TimeoutError as PlaywrightTimeoutError
 
-__all__ = ["FOREIGN_HOST", "Answer", "Chromium", "Ended", "Tab"]
+__all__ = ["FOREIGN_HOST", "Answer", "Chromium", "Ended", "Tab", "program_at", "websocket_at"]
 
 PAGE_DEADLINE = 20
 """Seconds for a program to end; a second is usual, a machine under load needs some more."""
@@ -41,6 +42,16 @@ FLAGS = (
     "--disable-sync",
     f"--host-resolver-rules=MAP {FOREIGN_HOST} 127.0.0.1",
 )
+
+
+def program_at(url: str, program: str, /, *arguments: object, **settings: str) -> str:
+    """The URL of the page below `url` that runs a program with these arguments."""
+    return f"{url}?{urlencode([('program', program), *settings.items(), *(('base', a) for a in arguments)])}"
+
+
+def websocket_at(url: str, path: str = "") -> str:
+    """The URL of a WebSocket below `url`."""
+    return f"ws{url.removeprefix('http')}{path}"
 
 
 @frozen
@@ -76,7 +87,22 @@ class Tab:
 
     def run(self, url: str) -> Ended:
         """Opens `url` and waits until its program has ended."""
-        return self.chromium.call(self._run(url))
+        self.start(url)
+        return self.ended()
+
+    def start(self, url: str) -> None:
+        """Opens `url` and lets its program run."""
+        self.chromium.call(self.page.goto(url))
+
+    def line(self, beginning: str) -> str:
+        """The rest of the first line that the program prints with this beginning; waits for it."""
+        found = f"window.output.find((line) => line.startsWith({json.dumps(beginning)}))"
+        self.chromium.call(self._wait(found))
+        return str(self.evaluate(found)).removeprefix(beginning)
+
+    def ended(self) -> Ended:
+        """Waits until the program that runs has ended."""
+        return self.chromium.call(self._ended())
 
     def evaluate(self, expression: str) -> Any:
         """The value of a JavaScript expression in the page; promises are awaited."""
@@ -110,16 +136,18 @@ class Tab:
         )
         await session.send("Network.enable")
 
-    async def _run(self, url: str) -> Ended:
-        await self.page.goto(url)
+    async def _ended(self) -> Ended:
+        await self._wait("'exitCode' in window")
+        return Ended(*await self.page.evaluate("[window.output, window.exitCode]"))
+
+    async def _wait(self, condition: str) -> None:
         try:
-            await self.page.wait_for_function("'exitCode' in window", timeout=PAGE_DEADLINE * 1000)
+            await self.page.wait_for_function(condition, timeout=PAGE_DEADLINE * 1000)
         except PlaywrightTimeoutError:
             printed = await self.page.evaluate("window.output")
             raise AssertionError(
-                f"{url} did not end; printed {printed}, complaints {self.complaints}"
+                f"{self.page.url}: not {condition}; printed {printed}, complaints {self.complaints}"
             ) from None
-        return Ended(*await self.page.evaluate("[window.output, window.exitCode]"))
 
     async def _settled(self, url: str, expression: str) -> Any:
         await self.page.goto(url)

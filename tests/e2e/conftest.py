@@ -8,9 +8,10 @@ import re
 import shutil
 import signal
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack
+from contextlib import ExitStack, contextmanager
 from itertools import count
 from pathlib import Path
+from typing import NoReturn
 
 import pytest
 
@@ -19,7 +20,7 @@ from tests.program import Program
 from .browser import Chromium, Tab
 from .toolchain import Emcc
 
-__all__ = ["require"]
+__all__ = ["missing", "require", "serving"]
 
 
 def require(package: str, *names: str) -> str:
@@ -31,10 +32,31 @@ def require(package: str, *names: str) -> str:
     for name in names:
         if path := shutil.which(name):
             return path
-    sentence = f"{names[0]} is not installed: `apt-get install {package}` brings it."
+    return missing(names[0], package)
+
+
+def missing(what: str, package: str) -> NoReturn:
+    """Skip the test, or fail it in CI."""
+    sentence = f"{what} is not installed: `apt-get install {package}` brings it."
     if os.environ.get("CI") == "true":
         pytest.fail(sentence)
     pytest.skip(sentence)
+
+
+@contextmanager
+def serving(home: Path, folder: Path, *args: str) -> Iterator[str]:
+    """`fetchkit serve` for a folder, in a process whose home is `home`; its URL, which ends with a slash.
+
+    At the end it must stop by SIGTERM with exit code 0, with nothing more on standard output and no sign of
+    an error that it did not handle.
+    """
+    home.mkdir()
+    command = ("serve", str(folder), "--port", "0", "--host", "127.0.0.1", "-q", *args)
+    with Program(home, *command) as server:
+        yield server.ready_url()
+        exit_code, output, errors = server.end(signal.SIGTERM)
+    assert not re.search("Traceback|Unhandled exception", errors), errors
+    assert (exit_code, output) == (0, ""), errors
 
 
 @pytest.fixture(scope="session")
@@ -80,26 +102,12 @@ def isolation(request: pytest.FixtureRequest) -> str:
 
 @pytest.fixture
 def serve(tmp_path: Path, isolation: str) -> Iterator[Callable[..., str]]:
-    """`serve(folder, *args)`: starts `fetchkit serve` and gives its URL, which ends with a slash.
-
-    At the end of the test each server must stop by SIGTERM with exit code 0, with nothing more on standard
-    output and no sign of an error that it did not handle.
-    """
+    """`serve(folder, *args)`: starts `fetchkit serve` and gives its URL; how it must end says `serving`."""
     numbers = count()
     with ExitStack() as servers:
 
         def start(folder: Path, *args: str) -> str:
             home = tmp_path / f"server-{next(numbers)}"
-            home.mkdir()
-            command = ("serve", str(folder), "--port", "0", "--host", "127.0.0.1", "--isolation", isolation)
-            server = servers.enter_context(Program(home, *command, "-q", *args))
-            servers.callback(_stop, server)
-            return server.ready_url()
+            return servers.enter_context(serving(home, folder, "--isolation", isolation, *args))
 
         yield start
-
-
-def _stop(server: Program) -> None:
-    exit_code, output, errors = server.end(signal.SIGTERM)
-    assert not re.search("Traceback|Unhandled exception", errors), errors
-    assert (exit_code, output) == (0, ""), errors

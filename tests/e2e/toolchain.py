@@ -27,27 +27,30 @@ class Emcc:
         self._folder = folder
         self._built: dict[tuple[str, ...], Path] = {}
 
-    def build(self, program: str, *flags: str) -> Path:
+    def build(self, program: str | Path, *flags: str) -> Path:
         """The folder that holds PROGRAM.js and what it loads; the same flags give the same folder.
 
-        Raises AssertionError with the compiler's words when it fails or warns.
+        A path is a source from elsewhere: it is compiled with these flags only, and may cause warnings.
+        Raises AssertionError with the compiler's words when it fails, or one of our programs warns.
         """
-        key = (program, *flags)
+        key = (str(program), *flags)
         if key not in self._built:
             self._built[key] = self._compile(program, flags)
         return self._built[key]
 
-    def install(self, folder: Path, program: str, *flags: str) -> None:
+    def install(self, folder: Path, program: str | Path, *flags: str) -> None:
         """Writes a build and the page that runs it into `folder`, in place of an older build there."""
         folder.mkdir(parents=True, exist_ok=True)
         shutil.copy(PROGRAMS / "page.html", folder / "index.html")
         for file in self.build(program, *flags).iterdir():
             (folder / file.name).write_bytes(file.read_bytes())
 
-    def _compile(self, program: str, flags: tuple[str, ...]) -> Path:
-        target = self._folder / str(len(self._built)) / f"{program}.js"
+    def _compile(self, program: str | Path, flags: tuple[str, ...]) -> Path:
+        if isinstance(program, str):
+            program, flags = PROGRAMS / f"{program}.c", (*COMMON_FLAGS, *flags)
+        target = self._folder / str(len(self._built)) / f"{program.stem}.js"
         target.parent.mkdir(parents=True)
-        command = [self._executable, str(PROGRAMS / f"{program}.c"), "-o", str(target), *COMMON_FLAGS, *flags]
+        command = [self._executable, str(program), "-o", str(target), *flags]
         result = subprocess.run(
             command,
             env={"NODE_PATH": NODE_PATH, **os.environ},

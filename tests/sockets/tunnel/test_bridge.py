@@ -5,6 +5,7 @@ from collections.abc import AsyncIterator
 
 import pytest
 from aiohttp import web
+from yarl import URL
 
 from fetchkit import isolation
 from fetchkit.events import Answered
@@ -15,12 +16,19 @@ from fetchkit.sockets import tunnel
 from fetchkit.sockets.tunnel.target import Target
 from fetchkit.web import guard
 from fetchkit.web.keys import events_of
+from tests.conftest import Raw, Serve
 from tests.files.support import recorded
 from tests.forward.test_websocket import BINARY, CLOSE, closing
 from tests.raw import RawClient
 from tests.sockets.peer import Far, Served, joined
 
 TOKEN = "let-me-in"
+HANDSHAKE = (
+    "Connection: Upgrade",
+    "Upgrade: websocket",
+    "Sec-WebSocket-Version: 13",
+    "Sec-WebSocket-Key: dGhlIHNhbXBsZSBub25jZQ==",
+)
 
 
 def main_app() -> web.Application:
@@ -138,3 +146,23 @@ async def test_any_handler_may_stand_behind_a_bridge() -> None:
     app = tunnel.bridge_app(main_app(), teapot, to="a teapot", rules=None)
     async with Served(app) as served:
         assert (await served.refusal("/", "Origin: http://anywhere.example")).status == 418
+
+
+async def test_a_page_that_was_opened_with_the_token_may_use_a_bridge(serve: Serve, raw: Raw) -> None:
+    server = await serve(token="sesame", bridge=("0:echo",))
+    (url, _), *_ = server.bridges
+    port = URL(url).port
+    opened = await (await raw(server)).ask("GET", "/?fetchkit-token=sesame", "Accept: text/html")
+    cookie = opened.headers["Set-Cookie"].partition(";")[0]
+    page = f"Origin: http://127.0.0.1:{server.port}"
+    for line, status in (
+        (f"Cookie: {cookie}", 101),
+        ("X-Nothing: 1", 403),
+        ("Cookie: fetchkit-token-1=sesame", 403),
+        (f"Cookie: {cookie}x", 403),
+    ):
+        client = await RawClient.connect("127.0.0.1", port or 0)
+        lines = ["GET / HTTP/1.1", "Host: 127.0.0.1", *HANDSHAKE, page, line, "", ""]
+        client.send("\r\n".join(lines).encode())
+        assert (await client.head()).status == status, line
+        await client.close()
