@@ -129,8 +129,9 @@ async def test_a_stored_answer_comes_without_upstream_and_is_the_same(cached: Se
     )
     server = await cached()
     seen = recorded(server.app)
-    async with upstream(lambda _: reply(200, *lines, f"Date: {LONG_AGO}", "Age: 5", body=ASSET)) as origin:
-        clock.now = time.time() - 100 * 86_400
+    clock.now = time.time() - 100 * 86_400
+    date = f"Date: {format_http_date(clock.now)}"
+    async with upstream(lambda _: reply(200, *lines, date, "Age: 5", body=ASSET)) as origin:
         first = await ask(server, "GET", by_way(origin, "/a?b"))
         clock.now += 30
         second = await ask(server, "GET", by_way(origin, "/a?b"))
