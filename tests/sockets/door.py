@@ -50,7 +50,11 @@ class Door(Served):
         """A connection, with nothing sent."""
         made = self.made(socket.AF_INET6 if ":" in self.address else socket.AF_INET)
         made.setblocking(False)
-        await asyncio.get_running_loop().sock_connect(made, (self.address, self.port))
+        try:
+            await asyncio.get_running_loop().sock_connect(made, (self.address, self.port))
+        except OSError:
+            made.close()
+            raise
         client = RawClient(*await asyncio.open_connection(sock=made))
         self._clients.callback(lambda: client.writer.transport.abort())  # noqa: PLW0108  keeps the writer too
         return client

@@ -110,9 +110,12 @@ class Judge:
             "--bind-any lets pages listen on every address."
         )
 
-    def place_of_unbound(self, family: int) -> Where | None:
-        """Where a socket is bound that listens without a bind; None leaves that to the kernel."""
-        if self._bind_any:
+    def place_of_listener(self, family: int, own: Where) -> Where | None:
+        """Where a socket is bound that listens at no loopback address; None leaves that to the kernel.
+
+        The port tells nothing: Linux shows that of a connect that failed, and then listens on every address.
+        """
+        if self._bind_any or unmap(parse_address(own[0])).is_loopback:
             return None
         return ("127.0.0.1", 0) if family == socket.AF_INET else ("::1", 0)
 

@@ -40,6 +40,7 @@ class Datagrams(asyncio.DatagramProtocol):
         "_active",
         "_address",
         "_begun",
+        "_close",
         "_finished",
         "_idle",
         "_loop",
@@ -88,6 +89,7 @@ class Datagrams(asyncio.DatagramProtocol):
         self._port = 0  # from which datagrams are sent; 0: any
         self._active = False
         self._over = False
+        self._close: tuple[int | None, str] | None = None  # the page's, while the socket is made
         self._timer: asyncio.TimerHandle | None = None
         self._finished: asyncio.Future[None] = self._loop.create_future()
 
@@ -131,9 +133,12 @@ class Datagrams(asyncio.DatagramProtocol):
             self._send(message)
 
     def closing(self, code: int | None, reason: str) -> None:
-        """Answer the page's close."""
+        """Answer the page's close, behind what it sent: many a program sends one datagram and ends."""
         assert self._ws is not None  # noqa: S101  it is the one who calls
-        self._ws.close(code, reason)
+        if self._opening is None:
+            self._ws.close(code, reason)
+        else:
+            self._close = code, reason
 
     def lost(self) -> None:
         """The page is gone."""
@@ -225,6 +230,8 @@ class Datagrams(asyncio.DatagramProtocol):
         for message in waiting:
             self._send(message)
         self._timer = self._loop.call_later(self._idle, self._look_whether_idle)
+        if self._close is not None:
+            self._ws.close(*self._close)
         self._ws.resume_reading()
 
     def _bound(self) -> socket.socket:

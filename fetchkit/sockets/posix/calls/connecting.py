@@ -43,8 +43,8 @@ def listen(desk: Desk, request: wire.Listen) -> bytes:
     """POSIX listen; a socket without an address would get every address from the kernel."""
     descriptor = desk.table.find(request.socket)
     if descriptor.kind == socket.SOCK_STREAM and descriptor.family != getattr(socket, "AF_UNIX", -1):
-        place = desk.judge.place_of_unbound(descriptor.family)
-        if place is not None and not descriptor.socket.getsockname()[1]:
+        place = desk.judge.place_of_listener(descriptor.family, descriptor.socket.getsockname())
+        if place is not None:
             _bind(descriptor, place)
     backlog = request.backlog if 0 <= request.backlog < _MAX_BACKLOG else _MAX_BACKLOG
     descriptor.socket.listen(backlog)
