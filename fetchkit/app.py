@@ -46,13 +46,13 @@ def build_app(config: Config) -> web.Application:
     guard.setup(app, _guard(config, app[DIALER].own_ports))
     routes = config.routes
     control.setup(app, prefix=routes.fetchkit)
-    if forwards(config):
+    if forwards(config) or (config.forward_routes and not config.no_forward):
         forward.setup(
             app,
             dialer=app[DIALER],
             origins=origin_rules(config.allow_origin, "--allow-origin"),
             settings=config.forward,
-            prefix=routes.forward,
+            prefix=routes.forward if forwards(config) else None,
             routes=[parse_route(value, "--forward") for value in config.forward_routes],
             cache=config.forward_cache,
         )
@@ -117,23 +117,33 @@ def handshakes_of(app: web.Application, config: Config) -> sockets.Handshakes:
 
 
 def opens_sockets(config: Config) -> bool:
-    """Whether sockets are on: as the forward, on loopback always, elsewhere only with a target or a token."""
+    """Whether sockets are on: as the forward, on loopback always, elsewhere only with a target or a token.
+
+    Raises:
+        ConfigError: `--tcp` or `--bridge` asks for one where they would be open to everybody.
+    """
     if config.no_sockets:
         return False
-    return bool(config.tcp or config.bridge) or _is_reachable_by_friends_only(config)
+    on = _is_for_friends_only(config)
+    if not on and (config.tcp or config.bridge):
+        raise ConfigError(
+            f"{'--tcp' if config.tcp else '--bridge'} would open sockets to every machine that reaches this one: "
+            "add --token, --allow-target or --allow-net."
+        )
+    return on
 
 
 def forwards(config: Config) -> bool:
-    """Whether the forward is on: on loopback always, elsewhere only with a target, a network or a token.
+    """Whether `/forward` is on: on loopback always, elsewhere only with a target, a network or a token.
 
-    Who listens on other addresses would else be an open proxy for everybody who reaches them.
+    Who listens on other addresses would else be an open proxy for everybody who reaches them. A fixed route
+    leads to its own target alone, so it works everywhere.
     """
-    if config.no_forward:
-        return False
-    return bool(config.forward_routes) or _is_reachable_by_friends_only(config)
+    return not config.no_forward and _is_for_friends_only(config)
 
 
-def _is_reachable_by_friends_only(config: Config) -> bool:
+def _is_for_friends_only(config: Config) -> bool:
+    """Whether only this machine reaches the server, or the user has said who may do what."""
     named = config.allow_target or config.allow_net or config.token is not None
     on_loopback = not config.lan and all(Host(bare_name(host)).is_loopback_name for host in config.host)
     return bool(named) or on_loopback

@@ -18,6 +18,7 @@ from fetchkit.version import VERSION
 
 __all__ = ["main"]
 
+_MOST_DESCRIPTORS = 10_240
 _Command = TypeVar("_Command", bound=Callable[..., Any])
 
 
@@ -141,6 +142,7 @@ async def _serve_until_signal(config: Config) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         with contextlib.suppress(NotImplementedError):  # Windows: KeyboardInterrupt ends asyncio.run
             loop.add_signal_handler(number, stop.set)
+    _raise_descriptor_limit()
     gc.freeze()  # what was imported lives as long as the process: no collection need look at it
     async with running(config) as server:
         terminal.attach(
@@ -153,3 +155,15 @@ async def _serve_until_signal(config: Config) -> None:
         click.echo(f"fetchkit ready {server.url}")
         banner.announce(server)
         await stop.wait()
+
+
+def _raise_descriptor_limit() -> None:
+    """Have as many descriptors as the system lets us: a tunnel needs two, and shells give 1024."""
+    with contextlib.suppress(ImportError, OSError, ValueError):
+        import resource  # noqa: PLC0415  not on Windows
+
+        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+        # macOS says that there is no limit, and then takes no more than this (OPEN_MAX).
+        wanted = _MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _MOST_DESCRIPTORS)
+        if soft < wanted:
+            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))

@@ -1,10 +1,12 @@
 """The settings: each value is checked where it is declared, and says what it is for."""
 
+from pathlib import Path
 from typing import Any
 
 import attrs
 import pytest
 
+from fetchkit.app import build_app
 from fetchkit.config import Config, IsolationException, LogFormat, Mode, Routes, settings
 from fetchkit.errors import ConfigError
 
@@ -132,3 +134,14 @@ def test_impossible_values_are_refused_with_advice(values: dict[str, Any], advic
 def test_impossible_routes_are_refused(routes: dict[str, str]) -> None:
     with pytest.raises(ConfigError, match=r"^routes: .*\.$"):
         Routes(**routes)
+
+
+@pytest.mark.parametrize("asked", [{"tcp": "127.0.0.1:80"}, {"bridge": ("8088:echo",)}])
+def test_sockets_are_not_opened_to_everybody_by_naming_a_target(
+    asked: dict[str, Any], tmp_path: Path
+) -> None:
+    settings = {"directory": tmp_path, "host": ("0.0.0.0",), **asked}
+    with pytest.raises(ConfigError, match="--token"):
+        build_app(Config(**settings))
+    build_app(Config(**settings, token="sesame"))
+    build_app(Config(**settings, no_sockets=True))

@@ -73,7 +73,7 @@ def setup(
     dialer: Dialer,
     origins: OriginRules,
     settings: Forward | None = None,
-    prefix: str = "/forward",
+    prefix: str | None = "/forward",
     routes: Iterable[FixedRoute] = (),
     cache: Path | None = None,
 ) -> None:
@@ -84,7 +84,7 @@ def setup(
         dialer: judges where connections may go.
         origins: pages of other origins that may read the answers.
         settings: what holds for every target, and what is special about some.
-        prefix: path below which a URL follows, without a slash at its end.
+        prefix: path below which a URL follows, without a slash at its end; None for fixed routes alone.
         routes: prefixes with a target of their own.
         cache: folder of the cache on disk; None for none.
 
@@ -99,8 +99,8 @@ def setup(
     def add(path: str, handler: Handler) -> None:
         app.router.add_route("*", path, answering(guarded(handler)), expect_handler=ignore_expect)
 
-    for route in (*routes, None):
-        below = prefix if route is None else route.prefix
+    places = [(route.prefix, route) for route in routes]
+    for below, route in [*places, *([(prefix, None)] if prefix is not None else [])]:
         add_zone(app, Zone(below, Corp.CROSS_ORIGIN, cors))
         handler = forwarder.handler(route)
         add(below, handler)
@@ -141,7 +141,7 @@ class _Forwarder:
     app: web.Application
     settings: Forward
     upstream: Upstream
-    prefix: str
+    prefix: str | None
     events: Events
     cache: "DiskCache | None" = None
     cookies: KeptCookies = field(factory=KeptCookies)
@@ -176,7 +176,7 @@ class _Forwarder:
 
     def _url(self, request: web.Request, route: FixedRoute | None) -> ForwardUrl:
         target = without_token(request.raw_path)
-        prefix = self.prefix if route is None else route.prefix
+        prefix = route.prefix if route is not None else self.prefix or ""
         if not target.startswith(prefix):  # the router decodes escapes, the prefix has none
             raise NotFoundError(f"Nothing is at {request.path}.", f"Write {prefix} without escapes.")
         rest = target.removeprefix(prefix)
@@ -342,7 +342,7 @@ class _Forwarder:
         rest = str(wanted).removeprefix(base)
         if route is not None and str(wanted).startswith(base) and rest[:1] in ("", "/", "?"):
             return route.prefix + rest
-        return f"{self.prefix}/{wanted}"
+        return location if self.prefix is None else f"{self.prefix}/{wanted}"
 
     def _set_cookies(
         self,
@@ -354,6 +354,8 @@ class _Forwarder:
     ) -> list[str]:
         """Keep the cookies of an answer, or put them below the page's path for the target."""
         own = route is not None and route.base.origin == url.origin
+        if not own and self.prefix is None:
+            return []  # the page has no path for it
         page_path = route.prefix if route is not None and own else f"{self.prefix}/{url.origin}"
         base_path = route.base.target if route is not None and own else "/"
         where = PagePlace(page_path, base_path, secure=request.secure)

@@ -1154,6 +1154,7 @@ async def test_a_circle_of_two_fetchkits_ends(serve: Serve) -> None:
         ({"host": ("0.0.0.0",), "allow_target": ("api.example",)}, True),
         ({"host": ("0.0.0.0",), "deny_net": ("10.0.0.0/8",)}, False),
         ({"host": ("0.0.0.0",), "allow_origin": ("*",)}, False),
+        ({"host": ("0.0.0.0",), "forward_routes": ("/api=http://a.example",)}, False),
         ({"no_forward": True}, False),
         ({"no_forward": True, "token": TOKEN, "forward_routes": ("/api=http://a.example",)}, False),
     ],
@@ -1177,6 +1178,15 @@ async def test_where_the_forward_is_off_nothing_is_forwarded_and_the_answer_says
         assert not origin.connections
         assert "forward" in said["detail"]
         assert "--" in said.get("hint", "")  # a user looks for the flag that turns it on
+
+
+async def test_where_others_reach_the_server_a_fixed_route_leads_to_its_target_alone(serve: Serve) -> None:
+    async with upstream(lambda _: reply(302, "Location: http://127.0.0.1:1/")) as origin:
+        server = await serve(host=("0.0.0.0",), forward_routes=(f"/api={there(origin)}",))
+        manual = await ask(server, "GET", "/api/x", "X-Fetchkit-Redirect: manual")
+        assert (manual.status, field(manual, "Location")) == (302, "http://127.0.0.1:1/")
+        assert (await ask(server, "GET", by_way(origin))).status == 404
+        assert len(origin.requests) == 1
 
 
 async def test_a_fixed_route_is_off_with_the_forward(serve: Serve) -> None:

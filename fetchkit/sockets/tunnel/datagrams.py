@@ -52,7 +52,6 @@ class Datagrams(asyncio.DatagramProtocol):
         "_place",
         "_port",
         "_settled",
-        "_size",
         "_socket",
         "_timer",
         "_transport",
@@ -83,7 +82,6 @@ class Datagrams(asyncio.DatagramProtocol):
         self._opening: asyncio.Task[None] | None = None
         self._waiting: list[bytes | bytearray] = []  # while the socket is made
         self._message = bytearray()
-        self._size = 0
         self._begun = False  # the page has sent a message
         self._settled = False  # the target has answered
         self._port = 0  # from which datagrams are sent; 0: any
@@ -108,25 +106,18 @@ class Datagrams(asyncio.DatagramProtocol):
     # --- from the page
 
     def received(self, piece: Piece) -> None:
-        """Put the message together."""
+        """Put the message together; one that is too long is no datagram, and the parser has refused it."""
         if piece.first and piece.final:
-            message, self._size = piece.payload, len(piece.payload)
+            message = piece.payload
         else:
             if piece.first:
-                self._message, self._size = bytearray(), 0
-            self._size += len(piece.payload)
-            if self._size <= MAX_DATAGRAM:
-                self._message += piece.payload
+                self._message = bytearray()
+            self._message += piece.payload
             if not piece.final:
                 return
             message, self._message = self._message, bytearray()
         first, self._begun = not self._begun, True
-        if self._size > MAX_DATAGRAM:
-            _log.warning(
-                "dropped a message of %d bytes to %s: a datagram has at most %d",
-                *(self._size, self._name, MAX_DATAGRAM),
-            )
-        elif first and (port := parse_port_message(message)) is not None:
+        if first and (port := parse_port_message(message)) is not None:
             self._port = port
             self._open()
         else:

@@ -16,7 +16,7 @@ from fetchkit.net.policy import target_policy
 from fetchkit.sockets import connection
 from fetchkit.sockets.connection import WebSocket
 from fetchkit.sockets.handshake import parse_handshake, pick_protocol
-from fetchkit.sockets.tunnel.datagrams import Datagrams
+from fetchkit.sockets.tunnel.datagrams import MAX_DATAGRAM, Datagrams
 from fetchkit.sockets.tunnel.relay import Relay
 from fetchkit.sockets.tunnel.target import Target, Transport, parse_target
 from fetchkit.web.guard import ignore_expect
@@ -82,7 +82,7 @@ async def _tunnel(
     who = request.headers.get(hdrs.ORIGIN) or request.remote or ""
     if target.transport is Transport.UDP:
         datagrams = await _datagrams(dialer, target)
-        ws = WebSocket(request, protocol, max_message=None)
+        ws = WebSocket(request, protocol, max_message=MAX_DATAGRAM)
         ws.note = f"{who} -> {target}"
         await datagrams.run(ws, handshake)
         return await ws.finished()

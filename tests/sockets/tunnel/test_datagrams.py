@@ -108,24 +108,19 @@ async def test_fragments_are_put_together_and_text_is_bytes(page: Peer, far: soc
 
 
 @pytest.mark.parametrize("size", [MAX_DATAGRAM + 1, 1 << 20])
-async def test_what_is_too_long_is_dropped_with_one_line_and_ends_nothing(
-    page: Peer, far: socket.socket, caplog: pytest.LogCaptureFixture, size: int
+async def test_what_is_too_long_for_a_datagram_ends_with_1009(
+    page: Peer, far: socket.socket, size: int
 ) -> None:
-    with caplog.at_level(logging.WARNING, "fetchkit.tunnel"):
-        await page.send(BINARY, bytes(size))
-        await page.send(BINARY, b"next")
-        assert (await heard(far))[0] == b"next"
-    (record,) = caplog.records
-    assert str(size) in record.getMessage()
+    await page.send(BINARY, b"before")
+    assert (await heard(far))[0] == b"before"
+    await page.send(BINARY, bytes(size))
+    opcode, payload = await page.read()
+    assert (opcode, payload[:2]) == (CLOSE, (1009).to_bytes(2, "big"))
 
 
-async def test_what_is_too_long_is_not_kept_while_it_comes(served: Served, page: Peer) -> None:
-    await page.send(BINARY, bytes(60_000), fin=False)
-    for _ in range(20):
-        await page.send(CONTINUATION, bytes(60_000), fin=False)
-    await page.send(PING, b"mark")
-    assert await page.read() == (PONG, b"mark")
-    assert len(between(served)._message) <= MAX_DATAGRAM
+async def test_the_longest_datagram_is_sent(page: Peer, far: socket.socket) -> None:
+    await page.send(BINARY, bytes(MAX_DATAGRAM))
+    assert len((await heard(far))[0]) == MAX_DATAGRAM
 
 
 async def test_a_close_is_mirrored_and_nothing_is_left(
