@@ -127,8 +127,8 @@ def opens_sockets(config: Config) -> bool:
     on = _is_for_friends_only(config)
     if not on and (config.tcp or config.bridge):
         raise ConfigError(
-            f"{'--tcp' if config.tcp else '--bridge'} would open sockets to every machine that reaches this one: "
-            "add --token, --allow-target or --allow-net."
+            f"{'--tcp' if config.tcp else '--bridge'} would open sockets to every machine that reaches this"
+            " one: add --token, --allow-target or --allow-net."
         )
     return on
 
