@@ -1,7 +1,9 @@
 """The catalogue as a page that a person can read and try. Pure."""
 
 import html
+import re
 from string import Template
+from typing import Final
 
 from attrs import fields
 
@@ -13,6 +15,8 @@ from fetchkit.origin.route import Parameter, Place, Route
 from fetchkit.origin.settings import Origin
 
 __all__ = ["catalogue_page"]
+
+_CODE: Final = re.compile(r"`([^`]+)`")
 
 
 def catalogue_page(prefix: str, settings: Origin, template: Template) -> bytes:
@@ -37,12 +41,12 @@ def _route(prefix: str, route: Route) -> str:
     pattern = shown_pattern(route.pattern)
     methods = " ".join(route.methods)
     peers = "".join(f" <span class=tag>{peer}</span>" for peer in route.peers)
-    differs = f"<p class=differs>{html.escape(route.differs)}</p>" if route.differs else ""
+    differs = f"<p class=differs>{_text(route.differs)}</p>" if route.differs else ""
     attributes = f'data-method="{route.methods[0]}" data-path="{html.escape(prefix + _example(route))}"'
     return (
         f"<div class=entry><dt><span class=methods>{methods}</span> <button type=button {attributes}>"
         f"{html.escape(pattern)}</button>{peers}</dt>"
-        f"<dd><p>{html.escape(route.help)}</p>{differs}{_parameters(route.parameters)}</dd></div>\n"
+        f"<dd><p>{_text(route.help)}</p>{differs}{_parameters(route.parameters)}</dd></div>\n"
     )
 
 
@@ -59,7 +63,7 @@ def _parameters(parameters: tuple[Parameter, ...]) -> str:
     if not parameters:
         return ""
     rows = "".join(
-        f"<li><code>{html.escape(p.name)}</code> {html.escape(p.help)}"
+        f"<li><code>{html.escape(p.name)}</code> {_text(p.help)}"
         f"{f' <span class=default>Default: {html.escape(p.default)}</span>' if p.default else ''}</li>"
         for p in parameters
     )
@@ -71,7 +75,7 @@ def _fault(fault: type[Fault]) -> str:
     return (
         f'<div class=entry><dt><button type=button data-fault="{html.escape(fault.name)}"'
         f' data-usage="{html.escape(fault.usage)}">{html.escape(call)}</button></dt>'
-        f"<dd><p>{html.escape(fault.help)}</p></dd></div>\n"
+        f"<dd><p>{_text(fault.help)}</p></dd></div>\n"
     )
 
 
@@ -82,3 +86,8 @@ def _limits(settings: Origin) -> str:
         text = readable(value) if isinstance(value, int) and not isinstance(value, bool) else str(value)
         shown.append(f"<li><code>{name}</code> {html.escape(text)}</li>")
     return "".join(shown)
+
+
+def _text(text: str) -> str:
+    """A sentence; what stands in backticks is code."""
+    return _CODE.sub(r"<code>\1</code>", html.escape(text))
