@@ -2,6 +2,7 @@
 
 import json
 from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
+from json.encoder import encode_basestring_ascii as _quoted
 from typing import Any
 
 from attrs import field, frozen
@@ -92,7 +93,20 @@ Handler = Callable[[Asked], Answered | Awaitable[Answered]]
 def json_answer(value: Any, status: int = 200, *fields: tuple[str, str]) -> Answer:
     """JSON, indented as httpbin does, for people read it."""
     # ASCII only: text from a request may hold lone surrogates, which have no UTF-8.
-    return whole(status, json.dumps(value, indent=2).encode("ascii") + b"\n", "application/json", *fields)
+    return whole(status, f"{_indented(value, '')}\n".encode("ascii"), "application/json", *fields)
+
+
+def _indented(value: Any, margin: str) -> str:
+    """The same as `json.dumps(value, indent=2)`, for which Python leaves its encoder in C; thrice as fast."""
+    if type(value) is str:
+        return _quoted(value)
+    inner = f"{margin}  "
+    if type(value) is dict and value and all(type(key) is str for key in value):
+        members = [f"{inner}{_quoted(key)}: {_indented(each, inner)}" for key, each in value.items()]
+        return "{\n" + ",\n".join(members) + f"\n{margin}}}"
+    if type(value) is list and value:
+        return "[\n" + ",\n".join([inner + _indented(each, inner) for each in value]) + f"\n{margin}]"
+    return json.dumps(value)
 
 
 def text_answer(text: str, content_type: str = "text/plain; charset=utf-8", status: int = 200) -> Answer:

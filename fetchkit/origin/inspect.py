@@ -5,6 +5,7 @@ import os
 import re
 import uuid
 from collections.abc import Callable, Iterable
+from functools import lru_cache
 from typing import Any, Final
 
 from attrs import field, frozen
@@ -36,6 +37,8 @@ _BINARY: Final = "application/octet-stream"
 # How `surrogateescape` keeps a byte (PEP 383).
 _NO_UTF8: Final = re.compile("[\udc80-\udcff]")
 # Whose variables /env shows: those that were named for it.
+# Clients repeat the names of their fields; the bound is there for one that makes them up.
+_REMEMBERED: Final = 256
 _ENVIRONMENT: Final = "HTTPBIN_ENV_"
 
 
@@ -65,6 +68,11 @@ def echo(asked: Asked, *keys: str) -> dict[str, Any]:
         BadRequestError: the body is not what its type says.
     """
     is_go = asked.settings.shape is Shape.GO_HTTPBIN
+    if keys == WITHOUT_BODY and not is_go:  # what is asked for most
+        args = (
+            collected(_readable_pairs(asked.query.pairs()), always_lists=False) if asked.query.items else {}
+        )
+        return {"args": args, "headers": _headers(asked), "origin": asked.peer, "url": asked.url}
     if is_go:
         with_body = not _OF_THE_BODY.isdisjoint(keys)
         keys = ("args", "headers", "method", "origin", "url")
@@ -107,11 +115,14 @@ def _escaped(match: re.Match[str]) -> str:
     return f"%{ord(match[0]) - 0xDC00:02X}"
 
 
+@lru_cache(_REMEMBERED)
+def _capitals(name: str) -> str:
+    return "-".join(map(str.capitalize, name.split("-")))
+
+
 def _headers(asked: Asked) -> dict[str, Any]:
     """The head; both peers write names with capitals, however they were sent."""
-    fields = [
-        ("-".join(map(str.capitalize, name.split("-"))), value) for name, value in asked.headers.items()
-    ]
+    fields = [(_capitals(name), value) for name, value in asked.headers.items()]
     if asked.settings.shape is Shape.GO_HTTPBIN:
         return collected(fields, always_lists=True)
     if "show_env" not in asked.query:

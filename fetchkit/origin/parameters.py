@@ -68,7 +68,7 @@ class Query:
         return [unescape(value) for known, value in self.items if known == name]
 
     def __contains__(self, name: str) -> bool:
-        return any(_form(known) == name for known, _ in self.items)
+        return bool(self.items) and any(_form(known) == name for known, _ in self.items)
 
     def without(self, names: Iterable[str]) -> "Query":
         """The same without some names."""

@@ -63,9 +63,15 @@ class OriginResponse(PrebuiltResponse):
             raise ConnectionResetError(str(error)) from None
 
     async def _carry_out(self, request: web.BaseRequest) -> None:
-        answer, sender = self._answer, _Sender(request)
+        answer = self._answer
         framing = self._framing(request)
         head = self._head_bytes(request, framing)
+        plain = self._plain_body(framing)
+        if plain is not None:  # one write, as for every small answer
+            await request.writer.write_eof(head + plain)
+            self._sent = len(plain)
+            return
+        sender = _Sender(request)
         if answer.before or answer.head_part < 1:
             await sender.run(answer.before)
             if answer.head_part < 1:
@@ -75,21 +81,28 @@ class OriginResponse(PrebuiltResponse):
             await request.writer.write_eof(head)
             return
         sender.chunked = framing is Framing.CHUNKED
-        first = answer.pieces[0] if isinstance(answer.pieces, tuple) and len(answer.pieces) == 1 else None
-        if isinstance(first, bytes) and not sender.chunked:  # one write, as for every small answer
-            await request.writer.write(head + first)
-            self._sent = len(first)
-        else:
-            await sender.send(head)
-            try:
-                await sender.run(answer.pieces)
-            finally:
-                self._sent = sender.sent
+        await sender.send(head)
+        try:
+            await sender.run(answer.pieces)
+        finally:
+            self._sent = sender.sent
         if sender.chunked:
             await sender.send(_last_chunk(answer))
         elif self._sent != answer.length and framing is Framing.LENGTH and answer.lengths is None:
             await sender.act(Act.FIN)  # or the next answer would land in this one's body
         await request.writer.write_eof()
+
+    def _plain_body(self, framing: Framing) -> bytes | None:
+        """The body of an answer that is a head and bytes at hand, framed by their length; None for others."""
+        answer = self._answer
+        if answer.before or answer.head_part < 1 or answer.lengths is not None:
+            return None
+        if framing is not Framing.LENGTH or not isinstance(answer.pieces, tuple) or len(answer.pieces) > 1:
+            return None
+        if answer.bodiless:
+            return b""
+        first = answer.pieces[0] if answer.pieces else b""
+        return first if isinstance(first, bytes) and len(first) == answer.length else None
 
     def _framing(self, request: web.BaseRequest) -> Framing:
         answer = self._answer

@@ -16,7 +16,7 @@ from multidict import CIMultiDict, CIMultiDictProxy
 from yarl import URL
 
 from fetchkit.errors import BadRequestError
-from fetchkit.origin.asked import Asked
+from fetchkit.origin.asked import Asked, json_answer
 from fetchkit.origin.inspect import ROUTES, WITH_BODY, anything, dump, echo
 from fetchkit.origin.memory.process import ProcessStore
 from fetchkit.origin.settings import Origin, Shape
@@ -303,3 +303,23 @@ async def test_bytes_that_are_no_utf_8_stay_percent_encoded() -> None:
     told = json_of(await ask(ROUTES, "/get?a=%FC%c3%bc&%ff=1"))
     assert told["args"] == {"a": "%FCü", "%FF": "1"}
     assert (await posted(b"a=%FC&%ff", FORM))["form"] == {"a": "%FC", "%FF": ""}
+
+
+LEAVES: list[st.SearchStrategy[Any]] = [
+    st.none(),
+    st.booleans(),
+    st.integers(),
+    st.floats(allow_nan=False),
+    st.text(),
+]
+JSON: st.SearchStrategy[Any] = st.recursive(
+    st.one_of(LEAVES),
+    lambda inner: st.one_of([st.lists(inner), st.dictionaries(st.text(), inner)]),
+    max_leaves=20,
+)
+
+
+@given(JSON)
+def test_json_is_written_as_the_standard_library_does(value: Any) -> None:
+    answer = json_answer(value)
+    assert body_of(answer) == json.dumps(value, indent=2).encode("ascii") + b"\n"
