@@ -312,14 +312,14 @@ LEAVES: list[st.SearchStrategy[Any]] = [
     st.floats(allow_nan=False),
     st.text(),
 ]
-JSON: st.SearchStrategy[Any] = st.recursive(
+ANY_JSON: st.SearchStrategy[Any] = st.recursive(
     st.one_of(LEAVES),
     lambda inner: st.one_of([st.lists(inner), st.dictionaries(st.text(), inner)]),
     max_leaves=20,
 )
 
 
-@given(JSON)
+@given(ANY_JSON)
 def test_json_is_written_as_the_standard_library_does(value: Any) -> None:
     answer = json_answer(value)
     assert body_of(answer) == json.dumps(value, indent=2).encode("ascii") + b"\n"
