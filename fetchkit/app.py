@@ -1,6 +1,7 @@
 """Puts the features together: the one visible order in which an application is made."""
 
 import secrets
+from collections.abc import Mapping
 
 from aiohttp import web
 
@@ -30,8 +31,15 @@ _FORWARD_HINT = "Other machines can reach this server: --token, --allow-target o
 PREFLIGHT_SECONDS = 7200
 
 
-def build_app(config: Config) -> web.Application:
+def build_app(
+    config: Config, *, pages: Mapping[str, bytes] | None = None, markup: bytes = b""
+) -> web.Application:
     """An application with every feature of the configuration; nothing listens yet.
+
+    Args:
+        config: the settings.
+        pages: pages that stand in for files, as `files.setup` takes them.
+        markup: what every served page gets at the beginning of its head besides, ASCII.
 
     Raises:
         ConfigError: the folder cannot be served.
@@ -90,7 +98,8 @@ def build_app(config: Config) -> web.Application:
         dotfiles=config.dotfiles,
         spa=config.spa,
         cors=_cors(config),
-        inject=_shim(config),
+        inject=_shim(config) + markup,
+        pages=pages,
     )
     if not forwards(config):
         hint = "Leave out --no-forward." if config.no_forward else _FORWARD_HINT

@@ -23,6 +23,7 @@ from fetchkit.net.origins import origin_rules
 from fetchkit.net.policy import target_policy
 from fetchkit.origin.memory.state import parse_state
 from fetchkit.origin.settings import Origin
+from fetchkit.run.settings import Run
 from fetchkit.sockets.tunnel.target import parse_bridge, parse_tcp_option
 
 __all__ = [
@@ -287,6 +288,7 @@ class Config:
         metavar="URL",
     )
     origin: Origin = _setting(Origin(), "shape and limits of the test origin", flag=False)
+    run: Run = _setting(Run(), "how `fetchkit run` runs pages", flag=False)
     routes: Routes = _setting(Routes(), "prefixes of fetchkit's own routes", flag=False)
     isolation_exceptions: tuple[IsolationException, ...] = _setting(
         (),

@@ -3,6 +3,8 @@
 FetchkitError
 ├── ConfigError            a setting that cannot be used (ends the program with exit code 2)
 ├── ListenError            an address or port that cannot be listened on (exit code 1)
+├── BrowserError           a browser that is not there, or does not start (`run`: exit code 125)
+├── PageError              a page that cannot be run (`run`: exit code 125)
 └── HttpError              a request that cannot be served; knows its status, close code and hint
     ├── BadRequestError          400
     ├── ForbiddenError           403  who asks may not
@@ -30,6 +32,7 @@ from typing import ClassVar
 __all__ = [
     "BadGatewayError",
     "BadRequestError",
+    "BrowserError",
     "ConfigError",
     "ExpectationFailedError",
     "FetchkitError",
@@ -43,6 +46,7 @@ __all__ = [
     "MisdirectedRequestError",
     "NotFoundError",
     "NotOfferedError",
+    "PageError",
     "PayloadTooLargeError",
     "PreconditionFailedError",
     "RangeNotSatisfiableError",
@@ -63,6 +67,14 @@ class ConfigError(FetchkitError):
 
 class ListenError(FetchkitError):
     """An address or a port that cannot be listened on."""
+
+
+class BrowserError(FetchkitError):
+    """A browser that is not there, does not start, or ended by itself; the text has its last lines."""
+
+
+class PageError(FetchkitError):
+    """A page that cannot be run: it is missing, or no page."""
 
 
 class HttpError(FetchkitError):

@@ -21,6 +21,12 @@ __all__ = [
     "Hop",
     "HopFailed",
     "Listener",
+    "Page",
+    "PageDumped",
+    "PageEnded",
+    "PageLoaded",
+    "PagePrinted",
+    "PageReported",
     "Refused",
 ]
 
@@ -147,7 +153,98 @@ class Failed:
     error: BaseException
 
 
-Event = Answered | FileServed | BodyBroken | Refused | Hop | HopFailed | Failed
+@frozen
+class Page:
+    """One load of a page that talks to us (emrun's protocol).
+
+    Attributes:
+        url: where it is, as its Referer says, without the fragment.
+        load: a number of its own for every load in this process.
+    """
+
+    url: str
+    load: int
+
+
+@frozen
+class PageLoaded:
+    """A page said that it runs."""
+
+    page: Page
+
+
+@frozen
+class PagePrinted:
+    """A program in a page printed.
+
+    Attributes:
+        page: which.
+        stream: `stdout` or `stderr`.
+        text: of one call of `out()` or `err()`: a line without its end; it may have line breaks within.
+    """
+
+    page: Page
+    stream: str
+    text: str
+
+
+@frozen
+class PageEnded:
+    """A program in a page ended.
+
+    Attributes:
+        page: which.
+        status: its exit status, as it gave it; None where it gave none.
+    """
+
+    page: Page
+    status: int | None
+
+
+@frozen
+class PageDumped:
+    """A page's file was written.
+
+    Attributes:
+        page: which.
+        name: as the page named it.
+        path: where it is.
+        size: in bytes.
+    """
+
+    page: Page
+    name: str
+    path: str
+    size: int
+
+
+@frozen
+class PageReported:
+    """The script that `fetchkit run` puts into pages says something of the program.
+
+    Attributes:
+        page: which.
+        report: as `static/inject/run.js` makes it.
+    """
+
+    page: Page
+    report: str
+
+
+Event = (
+    Answered
+    | FileServed
+    | BodyBroken
+    | Refused
+    | Hop
+    | HopFailed
+    | Failed
+    | PageLoaded
+    | PagePrinted
+    | PageEnded
+    | PageDumped
+    | PageReported
+)
 Listener = Callable[[Event], None]
 KINDS: tuple[type[Event], ...] = get_args(Event)
 

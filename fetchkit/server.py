@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import ssl
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Mapping
 from socket import AF_INET6, socket
 
 from aiohttp import web
@@ -54,14 +54,20 @@ class Server:
 
 
 @contextlib.asynccontextmanager
-async def running(config: Config) -> AsyncIterator[Server]:
+async def running(
+    config: Config, *, pages: Mapping[str, bytes] | None = None, markup: bytes = b""
+) -> AsyncIterator[Server]:
     """Serve until the block is left; connections are accepted once it is entered.
+
+    Args:
+        config: the settings.
+        pages, markup: as `build_app` takes them.
 
     Raises:
         ConfigError, ListenError: before anything is announced.
     """
     effective = _with_lan(config)
-    app = build_app(effective)
+    app = build_app(effective, pages=pages, markup=markup)
     tls = certificates.server_context((*effective.host, *effective.allow_host)) if effective.tls else None
     async with contextlib.AsyncExitStack() as stack:
         own_ports = app[DIALER].own_ports

@@ -267,6 +267,7 @@ def _make_converter() -> cattrs.Converter:
         converter.register_structure_hook(kind, _exactly(kind))
     converter.register_structure_hook(StrEnum, lambda value, kind: kind(value))  # else it is taken for a str
     converter.register_structure_hook(int | None, _optional(int))
+    converter.register_structure_hook(bool | None, _optional(bool))
     converter.register_structure_hook(str | None, _optional(str))
     converter.register_structure_hook(Path, lambda value, _: Path(value))
     converter.register_structure_hook_func(lambda kind: kind == tuple[str, ...], _texts)

@@ -8,7 +8,7 @@ import pytest
 PACKAGE = Path(__file__).parent.parent / "fetchkit"
 
 # Features do not know each other; each is a folder.
-FEATURES = {"control", "files", "forward", "origin", "sockets", "watch"}
+FEATURES = {"control", "emrun", "files", "forward", "origin", "reload", "sockets", "watch"}
 # Rooms that features share, and the modules at the top: from the foundation up.
 LAYERS = (
     {"errors", "lazy", "text", "version"},
@@ -19,16 +19,18 @@ LAYERS = (
         "isolation.rules",
         "origin.memory.state",
         "origin.settings",
+        "run.settings",
         "sockets.tunnel.target",
     },
     {"config", "events"},
-    {"assets", "log", "sources", "listen", "certificates"},
+    {"assets", "browser", "log", "sources", "listen", "certificates"},
     {"isolation", "isolation.hook"},
     {"web"},
     FEATURES,
     {"app"},
     {"server", "demo"},
-    {"banner"},
+    {"banner", "run"},
+    {"testing"},
     {"cli"},
     {"__main__", "__init__"},
 )
@@ -36,6 +38,9 @@ LAYERS = (
 PURE = {
     *(f"http.{path.stem}" for path in (PACKAGE / "http").glob("[a-z]*.py")),
     *(f"net.{path.stem}" for path in (PACKAGE / "net").glob("[a-z]*.py") if path.stem != "dial"),
+    "emrun.messages",
+    "emrun.sequencer",
+    "emrun.sessions",
     "errors",
     "events",
     "files.injection",
@@ -62,6 +67,13 @@ PURE = {
     "origin.parameters",
     "origin.route",
     "origin.settings",
+    "reload.rules",
+    "run.junit",
+    "run.page",
+    "run.program",
+    "run.settings",
+    "run.sourcemap",
+    "run.stack",
     "sockets.echo.rules",
     "sockets.frames",
     "sockets.handshake",

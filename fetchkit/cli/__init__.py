@@ -5,6 +5,7 @@ import sys
 import click
 
 from fetchkit.cli import serving
+from fetchkit.cli.run import run
 from fetchkit.errors import ConfigError, FetchkitError
 from fetchkit.version import VERSION
 
@@ -36,5 +37,5 @@ def _commands() -> None:
     """Everything an Emscripten application needs from a server: one process, one port."""
 
 
-for _command in (serving.serve, serving.demo, serving.config):
+for _command in (serving.serve, run, serving.demo, serving.config):
     _commands.add_command(_command)

@@ -4,6 +4,7 @@ import asyncio
 import logging
 import os
 import time
+from collections.abc import Mapping
 from pathlib import Path
 
 from aiohttp import hdrs, web
@@ -48,6 +49,7 @@ __all__ = ["setup"]
 
 ALLOW = "GET, HEAD, OPTIONS"
 INDEX = "index.html"
+_HTML = "text/html; charset=utf-8"
 # A compiler writes a small file in well under this; then the reader gives up until asked again.
 READ_TRIES = 20
 READ_PAUSE = 0.01
@@ -64,6 +66,7 @@ def setup(
     spa: bool = False,
     cors: CorsPolicy | None = None,
     inject: bytes = b"",
+    pages: Mapping[str, bytes] | None = None,
 ) -> Handler:
     """Serve a folder below a prefix of an application; call it after the other routes.
 
@@ -75,6 +78,7 @@ def setup(
         spa: answer a navigation to a path that does not exist with the folder's index.html.
         cors: who may read the files cross-origin; None for nobody.
         inject: markup, ASCII, that every HTML file of the folder gets at the beginning of its head.
+        pages: HTML by its path, as in a request; in place of files, and looked up for each request.
 
     Returns:
         The handler, for routes that hand plain requests on to the folder; it raises HttpErrors.
@@ -85,7 +89,7 @@ def setup(
     folder = Folder.checked(Path(directory), dotfiles=dotfiles)
     everybody = cors is not None and cors.any_origin
     add_zone(app, Zone(prefix, Corp.CROSS_ORIGIN if everybody else Corp.SAME_SITE, cors))
-    served = _Served(folder, events_of(app), prefix, spa, inject)
+    served = _Served(folder, events_of(app), prefix, spa, inject, {} if pages is None else pages)
     app.router.add_route(
         "*", prefix + "{path:(?s:.*)}", answering(served.answer), expect_handler=ignore_expect
     )
@@ -99,6 +103,7 @@ class _Served:
     prefix: str
     spa: bool
     inject: bytes = b""
+    pages: Mapping[str, bytes] = field(factory=dict)
     cache: FileCache = field(factory=FileCache)
 
     async def answer(self, request: web.Request) -> web.StreamResponse:
@@ -133,6 +138,9 @@ class _Served:
             return self._options(request)
         if request.method not in ("GET", "HEAD"):
             raise MethodNotAllowedError(request.method, ALLOW)
+        if raw_path in self.pages:
+            fields: dict[str, str] = {hdrs.CONTENT_TYPE: _HTML, hdrs.CACHE_CONTROL: "no-cache"}
+            return answer(request, 200, fields, inject(self.pages[raw_path], self.inject))
         path = parse_path("/" + raw_path.removeprefix(self.prefix))
         place = self.folder.locate(path)
         if self.folder.is_folder(place):
@@ -245,10 +253,7 @@ class _Served:
         except OSError as error:
             raise ForbiddenError("fetchkit may not list this folder.", "Change its permissions.") from error
         body = listing_page(path.segments, entries, page_template("listing"))
-        fields: dict[str, str] = {
-            hdrs.CONTENT_TYPE: "text/html; charset=utf-8",
-            hdrs.CACHE_CONTROL: "no-cache",
-        }
+        fields: dict[str, str] = {hdrs.CONTENT_TYPE: _HTML, hdrs.CACHE_CONTROL: "no-cache"}
         return answer(request, 200, fields, body)
 
     async def _absent(self, request: web.Request, path: FilePath, accept: str | None) -> web.StreamResponse:

@@ -1,0 +1,1 @@
+"""Runs a page as a program: what it prints, its exit code, and nothing left behind."""

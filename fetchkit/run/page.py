@@ -1,0 +1,101 @@
+"""Which page runs a program: an HTML file as it is, or one made on the fly for what emcc wrote. Pure."""
+
+import html
+import json
+import re
+from typing import Final
+from urllib.parse import quote
+
+from attrs import frozen
+
+__all__ = ["SUFFIX", "Kind", "address", "is_html", "is_script", "kind_of", "page_for", "query"]
+
+SUFFIX: Final = ".run.html"
+"""What a page made for a script is called besides: it lies where the script does, for relative URLs."""
+
+_HTML: Final = (".html", ".htm", ".xhtml")
+_SCRIPTS: Final = (".js", ".mjs", ".cjs")
+
+# The end of what emcc writes with -sEXPORT_ES6, and with -sMODULARIZE (emcc.py, modularize).
+_TAIL: Final = 2048
+_EXPORT: Final = re.compile(r"\bexport\s+default\b|\bexport\s*\{[^}]*\bas\s+default\b")
+_FACTORY: Final = re.compile(
+    r"\bdefine\(\[\],\s*(?:function\s*\(\)\s*\{\s*return\b|\(\)\s*=>)\s*([A-Za-z_$][\w$]*)"
+)
+
+
+@frozen
+class Kind:
+    """How a script is started.
+
+    Attributes:
+        module: as an ECMAScript module whose default export is the factory.
+        factory: global name of the factory; empty for a script that runs by itself.
+    """
+
+    module: bool = False
+    factory: str = ""
+
+
+def kind_of(name: str, source: str) -> Kind:
+    """What emcc made.
+
+    Args:
+        name: file name.
+        source: the script, or its end.
+    """
+    tail = source[-_TAIL:]
+    if name.endswith(".mjs") or _EXPORT.search(tail):
+        return Kind(module=True)
+    found = _FACTORY.search(tail)
+    return Kind(factory="" if found is None else found[1])
+
+
+def page_for(name: str, kind: Kind) -> bytes:
+    """A page that runs a script which lies beside it.
+
+    The canvas is where SDL and the like look for it.
+    """
+    source = html.escape(quote(name))
+    if kind.module:
+        address = json.dumps(f"./{quote(name)}")
+        script = (
+            f'<script type="module">import * as made from {address};\n'
+            "if (typeof made.default === 'function') await made.default(options);</script>"
+        )
+    elif kind.factory:
+        script = f'<script src="{source}"></script>\n<script>{kind.factory}(options);</script>'
+    else:
+        script = f'<script src="{source}"></script>'
+    return (
+        "<!doctype html>\n"
+        f'<html lang="en"><meta charset="utf-8"><title>{html.escape(name)}</title>\n'
+        '<link rel="icon" href="data:,">\n'
+        '<canvas id="canvas" tabindex="-1"></canvas>\n'
+        "<script>var Module = { canvas: document.getElementById('canvas') }, options = Module;</script>\n"
+        f"{script}\n"
+    ).encode()
+
+
+def is_script(name: str) -> bool:
+    """Whether it is something that emcc writes to be run."""
+    return name.lower().endswith(_SCRIPTS)
+
+
+def is_html(name: str) -> bool:
+    """Whether it is a page by its name."""
+    return name.lower().endswith(_HTML)
+
+
+def address(path: str) -> str:
+    """The path of a URL for a path below the served root, with slashes."""
+    return "/" + quote(path)
+
+
+def query(arguments: tuple[str, ...]) -> str:
+    """The arguments as emrun puts them into the query, for builds whose Module object is out of reach.
+
+    What emrun_prejs.js makes of escapes depends on its version; where the object can be reached it does not
+    matter.
+    """
+    return f"?{'&'.join(quote(each, safe='') for each in arguments)}" if arguments else ""

@@ -1,0 +1,236 @@
+"""Runs pages: opens each in the browser, and brings to its Program all that is heard of it."""
+
+import asyncio
+import json
+import math
+from collections.abc import Callable
+from typing import Any
+from urllib.parse import urlsplit
+
+from attrs import define, field
+
+from fetchkit.assets import static_dir
+from fetchkit.browser.driver import (
+    Browser,
+    Closed,
+    Crashed,
+    Dialog,
+    LoadFailed,
+    Reported,
+    TabEvent,
+    WorkerSaid,
+)
+from fetchkit.errors import BrowserError
+from fetchkit.events import (
+    Answered,
+    Event,
+    PageEnded,
+    PageLoaded,
+    PagePrinted,
+    PageReported,
+)
+from fetchkit.run.program import NEVER_STARTED, Limits, Outcome, Program
+from fetchkit.run.stack import parse_trace, shown
+from fetchkit.run.symbols import places
+from fetchkit.run.target import Target
+from fetchkit.server import Server
+from fetchkit.web.keys import events_of
+from fetchkit.web.tokens import PARAMETER
+
+__all__ = ["Runner", "page_script", "readable_crash"]
+
+_PLACE = "SETTINGS"
+_FAILED = 400
+_FAVICON = "/favicon.ico"  # browsers ask for it by themselves
+
+
+def page_script(arguments: tuple[str, ...] | None) -> str:
+    """The script that stands in front of a page's own.
+
+    Args:
+        arguments: what `main` gets behind the program's name; None leaves that to the page.
+    """
+    code = (static_dir() / "inject" / "run.js").read_text("utf-8")
+    settings = json.dumps({"arguments": None if arguments is None else list(arguments)})
+    before, after = code.rsplit(_PLACE, 1)
+    # `<` would begin the end of the script where it stands in HTML.
+    return before + settings.replace("<", "\\u003c") + after
+
+
+async def readable_crash(outcome: Outcome, server: Server) -> str:
+    """Message and stack of the error that ended a program, with places in its source where they are known."""
+    trace = parse_trace(outcome.crash)
+    if trace is None:
+        return outcome.crash
+    return shown(trace, await places(trace, server.config.directory, server.url))
+
+
+@define(eq=False)
+class _Active:
+    """A program that runs.
+
+    Attributes:
+        program: its state.
+        changed: set when there may be an outcome, or an earlier deadline.
+    """
+
+    program: Program
+    changed: asyncio.Event = field(factory=asyncio.Event)
+
+    def after(self) -> None:
+        """Wake whoever waits for the outcome."""
+        if self.program.outcome is not None:
+            self.changed.set()
+
+
+@define(eq=False)
+class Runner:
+    """Runs pages of one server in one browser.
+
+    Attributes:
+        server: where the pages come from.
+        browser: None where somebody else opens the pages.
+    """
+
+    server: Server
+    browser: Browser | None = None
+    _active: dict[str, _Active] = field(factory=dict)
+    _unsubscribe: Callable[[], None] | None = None
+
+    def __attrs_post_init__(self) -> None:
+        kinds = (Answered, PageEnded, PageLoaded, PagePrinted, PageReported)
+        self._unsubscribe = events_of(self.server.app).subscribe(self._heard, kinds)
+
+    def close(self) -> None:
+        """Listen no more."""
+        if self._unsubscribe is not None:
+            self._unsubscribe()
+
+    def url_of(self, target: Target, query: str = "", host: str = "localhost") -> str:
+        """Where a page is to be opened.
+
+        Args:
+            target: the page.
+            query: with its question mark.
+            host: a name of this server; with `localhost` in it pages of --emrun builds speak on every port.
+        """
+        token = f"{PARAMETER}={self.server.token}" if self.server.token else ""
+        if token:
+            query = f"?{token}&{query[1:]}" if query else f"?{token}"
+        scheme = self.server.url.partition("://")[0]
+        return f"{scheme}://{host}:{self.server.port}{target.path}{query}"
+
+    async def run(
+        self,
+        target: Target,
+        arguments: tuple[str, ...] | None,
+        *,
+        limits: Limits,
+        write: Callable[[str, str], None],
+        says: Callable[[str], None] = lambda _: None,
+        host: str = "localhost",
+        query: str = "",
+        keeps_tab: bool = False,
+    ) -> Outcome:
+        """Run a page to its end.
+
+        Args:
+            target: the page.
+            arguments: for its `main`; None leaves them to the page.
+            limits: when to give up.
+            write: takes what it prints: `stdout` or `stderr`, and a text.
+            says: takes what is worth knowing besides.
+            host: its host, which no other page has that runs at the same time.
+            query: of its URL.
+            keeps_tab: leave the tab open, for a browser that is about to be closed.
+        """
+        loop = asyncio.get_running_loop()
+        program = Program(target.name, limits, loop.time(), write, says)
+        active = _Active(program)
+        self._active[f"{host}:{self.server.port}"] = active
+        tab = None
+        try:
+            if self.browser is not None:
+                self.browser.gone.add_done_callback(lambda gone: self._gone(active, gone))
+                tab = await self.browser.open(
+                    self.url_of(target, query, host),
+                    script=page_script(arguments),
+                    listener=lambda event: self._told(active, event),
+                )
+            return await self._ended(active)
+        except BrowserError as error:
+            return Outcome(NEVER_STARTED, str(error), failed=True)
+        finally:
+            if tab is not None and not keeps_tab:
+                await tab.close()
+            if not keeps_tab:
+                self._active.pop(f"{host}:{self.server.port}", None)
+
+    async def _ended(self, active: _Active) -> Outcome:
+        loop, program = asyncio.get_running_loop(), active.program
+        while program.outcome is None:
+            rest = program.wake - loop.time()
+            try:
+                await asyncio.wait_for(active.changed.wait(), None if rest == math.inf else max(rest, 0))
+            except TimeoutError:
+                program.tick(loop.time())
+        return program.outcome
+
+    def _told(self, active: _Active, event: TabEvent) -> None:
+        """Something of the driver."""
+        program, now = active.program, asyncio.get_running_loop().time()
+        match event:
+            case Reported(text=text):
+                program.reported(text, now)
+            case WorkerSaid(stream=stream, text=text):
+                program.worker_said(stream, text, now)
+            case Dialog(kind=kind, message=message):
+                program.dialog(kind, message, now)
+            case Crashed(reason=reason):
+                program.fail(f"The tab of {program.name} crashed: {reason}.")
+            case LoadFailed(reason=reason):
+                program.fail(f"{program.name} did not load: {reason}.")
+            case Closed():
+                program.closed()
+        active.after()
+
+    def _gone(self, active: _Active, gone: "asyncio.Future[str]") -> None:
+        if not gone.cancelled():
+            active.program.fail(
+                f"The browser ended while {active.program.name} ran. {gone.result()}".rstrip()
+            )
+            active.after()
+
+    def _heard(self, event: Event) -> None:
+        """Something of the server."""
+        match event:
+            case Answered(target=target, status=status):
+                if status >= _FAILED and len(self._active) == 1 and not target.startswith(_FAVICON):
+                    for active in self._active.values():
+                        active.program.missed(f"{target}: {status}")
+            case PageLoaded() | PagePrinted() | PageEnded() | PageReported():
+                self._heard_of(event)
+            case _:
+                pass
+
+    def _heard_of(self, event: Any) -> None:
+        active = self._of(event.page.url)
+        if active is None:
+            return
+        program, now = active.program, asyncio.get_running_loop().time()
+        match event:
+            case PagePrinted(stream=stream, text=text):
+                program.printed(stream, text, now)
+            case PageEnded(status=status):
+                program.ended(status, now)
+            case PageReported(report=report):
+                program.reported(report, now)
+            case _:
+                program.loaded_as_emrun()
+        active.after()
+
+    def _of(self, url: str) -> _Active | None:
+        """The program of a page; where only one runs it is that, whatever the page is called."""
+        if len(self._active) == 1:
+            return next(iter(self._active.values()))
+        return self._active.get(urlsplit(url).netloc)

@@ -1,0 +1,408 @@
+// Tells `fetchkit run` what the program in a page does, and hands it its arguments. It runs before the page's scripts.
+//
+// A report is a letter and a text, in the order in which things happen:
+//   d URL     a document begins          l         it has loaded          m  there is a program (a Module object)
+//   r         a build of --emrun: it reports its own output and exit status (emrun_postjs.js), which is left to it
+//   o TEXT    standard output            e TEXT    standard error
+//   x STATUS  the program has exited     q STATUS  main() has returned, and the runtime lives on
+//   a WHAT    abort()                    t JSON    an error that nobody caught: {name, message, stack, fatal}
+//   z         the turn of a crash is over: what the program prints of it has been printed
+//   i         nothing is pending: no timer, frame, request, database or socket will call the program again
+//
+// A driver of the browser offers `fetchkitReport(text)`; without one, reports go to the server as messages of emrun's
+// protocol. In Module the script's handlers stand in the prototype: builds with assertions refuse own properties that
+// they were not told of (INCOMING_MODULE_JS_API), and emrun_prejs.js would overwrite them.
+(function (self, settings) {
+  'use strict';
+  if (self !== self.top) return;
+
+  const console = self.console;
+  const setTimeout = self.setTimeout.bind(self);
+  const XHR = self.XMLHttpRequest, open = XHR.prototype.open, send = XHR.prototype.send;
+  const log = console.log.bind(console), warn = console.warn.bind(console);
+
+  // An idle page has to stay so for this long (ms): work that cannot be seen from here calls back sooner.
+  const IDLE = 100;
+  // The same while workers live, who may be computing: after their last message.
+  const IDLE_WORKERS = 1000;
+
+  let emrun = false;  // the build speaks emrun's protocol
+  let inside = 0;  // depth of calls of the page's own print functions, whose console output is the same text
+  let inFlight = 0;  // messages of emrun's that the server has not answered
+  let crashed = false;
+  let told = new WeakSet();  // errors that were reported
+
+  // --- reports ---
+
+  let number = 0;
+  const driven = self.fetchkitReport;
+  try { delete self.fetchkitReport; } catch (_) { /* it is not configurable: it stays */ }
+
+  const report = driven ? (text) => driven(text.toWellFormed()) : (text) => {
+    const request = new XHR();
+    ++inFlight;
+    request.addEventListener('loadend', () => { --inFlight; });
+    open.call(request, 'POST', 'stdio.html', true);
+    send.call(request, '^fetchkit^' + ++number + '^' + encodeURIComponent(text.toWellFormed()));
+  };
+
+  function said(kind, text) {
+    if (!emrun) report(kind + text);
+  }
+
+  // As it ends a crash: the runtime prints what it knows in the same turn, emrun's messages arrive later.
+  function crash() {
+    if (crashed) return;
+    crashed = true;
+    (function wait() { setTimeout(() => inFlight && emrun ? wait() : report('z')); })();
+  }
+
+  function isControlFlow(error) {
+    return error === 'unwind' || error instanceof Object && error.name === 'ExitStatus';
+  }
+
+  // What ends a native program by a signal: traps and abort(), C++ exceptions, the end of the stack. The runtime
+  // gives a C++ exception as its address, as text (catching is disabled) or as an object.
+  function isFatal(error, fromRuntime) {
+    return typeof error === 'number' || fromRuntime && typeof error === 'string' ||
+           error instanceof WebAssembly.RuntimeError ||
+           'Exception' in WebAssembly && error instanceof WebAssembly.Exception ||
+           error instanceof Object && (error.name === 'CppException' || 'excPtr' in error) ||
+           error instanceof ErrorEvent && /RuntimeError|Aborted|CppException/.test(error.message) ||  // of a pthread
+           error instanceof Error && /^(RangeError: Maximum call stack|InternalError: too much recursion)/.test(error);
+  }
+
+  function thrown(error, where, fromRuntime) {
+    if (isControlFlow(error)) return;
+    if (error instanceof Object) {
+      if (told.has(error)) return;
+      told.add(error);
+    } else if (crashed) {  // a number or a text has no identity: the runtime throws it again
+      return;
+    }
+    const known = error instanceof Object;
+    report('t' + JSON.stringify({
+      name: known ? String(error.name || '') : '',
+      message: known && 'message' in error ? String(error.message) : String(error),
+      stack: known && error.stack ? String(error.stack) : where || '',
+      fatal: isFatal(error, fromRuntime),
+    }));
+    crash();
+  }
+
+  self.addEventListener('error', (event) => {
+    if (event.target !== self && event.target instanceof Node) return;  // a file that did not load
+    const place = event.filename ? '    at ' + event.filename + ':' + event.lineno + ':' + event.colno : '';
+    if (event.error == null) thrown({ name: '', message: event.message, stack: event.message + '\n' + place });
+    else thrown(event.error, place);
+  }, true);
+  self.addEventListener('unhandledrejection', (event) => thrown(event.reason));
+
+  // --- the console ---
+
+  function shown(value) {
+    if (typeof value === 'string') return value;
+    if (value instanceof Error) return value.stack || String(value);
+    if (value instanceof Object && typeof value !== 'function') {
+      try { return JSON.stringify(value) ?? String(value); } catch (_) { /* a cycle */ }
+    }
+    return String(value);
+  }
+
+  // console.log's own format (Console standard, section 2.2).
+  function formatted(values) {
+    if (values.length === 1 || typeof values[0] !== 'string' || !values[0].includes('%')) {
+      return values.map(shown).join(' ');
+    }
+    let next = 1;
+    const text = values[0].replace(/%[sdifoOc%]/g, (form) => {
+      if (form === '%%') return '%';
+      if (next >= values.length) return form;
+      const value = values[next++];
+      if (form === '%c') return '';
+      if (form === '%d' || form === '%i') return String(parseInt(value, 10));
+      return form === '%f' ? String(parseFloat(value)) : shown(value);
+    });
+    return [text, ...values.slice(next).map(shown)].join(' ');
+  }
+
+  const streams = { log: 'o', info: 'o', debug: 'o', warn: 'e', error: 'e', trace: 'e' };
+  for (const [name, kind] of Object.entries(streams)) {
+    const native = console[name];
+    console[name] = function (...values) {
+      if (!inside && !emrun) said(kind, formatted(values));
+      return native.apply(console, values);
+    };
+  }
+  const assert = console.assert;
+  console.assert = function (holds, ...values) {
+    if (!holds && !inside) said('e', ['Assertion failed', ...values.map(shown)].join(' '));
+    return assert.call(console, holds, ...values);
+  };
+
+  // --- the Module object ---
+
+  const HANDLERS = {
+    print: (theirs) => printer('o', theirs, log),
+    printErr: (theirs) => printer('e', theirs, warn),
+    onExit: (theirs) => function (status) {
+      if (theirs) theirs.apply(this, arguments);
+      report('x' + status);
+    },
+    onAbort: (theirs) => function (what) {
+      report('a' + what);
+      crash();
+      if (theirs) return theirs.apply(this, arguments);
+    },
+    quit: (theirs) => function (status, toThrow) {
+      if (isControlFlow(toThrow)) {
+        // main() returns to JavaScript before the runtime asks for this; exit() is called by wasm.
+        report((/wasm-function|wasm:/.test(new Error().stack) ? 'x' : 'q') + status);
+        watch();
+      } else {
+        thrown(toThrow, '', true);
+      }
+      if (theirs) return theirs.apply(this, arguments);
+      throw toThrow;
+    },
+  };
+
+  function printer(kind, theirs, otherwise) {
+    return function (...values) {
+      said(kind, values.map(shown).join(' '));
+      ++inside;
+      try {
+        return (theirs || otherwise).apply(this, values);
+      } finally {
+        --inside;
+      }
+    };
+  }
+
+  const ours = new WeakSet();  // what stands in the prototype already, should it be copied to Module
+
+  function attach(module) {
+    if (!(module instanceof Object) || ours.has(module) || !Object.isExtensible(module)) return module;
+    if (typeof module === 'function') return factory(module);
+    ours.add(module);
+    report('m');
+    const handlers = Object.create(Object.getPrototypeOf(module));
+    for (const [name, make] of Object.entries(HANDLERS)) {
+      let handler = make(take(module, name));
+      ours.add(handler);
+      Object.defineProperty(handlers, name, {
+        configurable: true,
+        get: () => handler,
+        set(theirs) {
+          if (theirs instanceof Object && ours.has(theirs)) return;
+          handler = make(theirs);
+          ours.add(handler);
+        },
+      });
+    }
+    if (settings.arguments) {
+      take(module, 'arguments');
+      Object.defineProperty(handlers, 'arguments', {
+        configurable: true, get: () => settings.arguments.slice(), set() { /* emrun's, from the query */ },
+      });
+    }
+    Object.setPrototypeOf(module, handlers);
+    return module;
+  }
+
+  // An own property's value, which is taken away.
+  function take(module, name) {
+    const value = Object.hasOwn(module, name) ? module[name] : undefined;
+    if (value !== undefined) delete module[name];
+    return value;
+  }
+
+  // -sMODULARIZE with the usual name: the object is its argument.
+  function factory(make) {
+    const hooked = function (module = {}, ...more) { return make.call(this, attach(module), ...more); };
+    ours.add(hooked);
+    return hooked;
+  }
+
+  let module;
+  Object.defineProperty(self, 'Module', {
+    configurable: true,
+    enumerable: true,
+    get: () => module,
+    set(value) { module = attach(value); },
+  });
+
+  // --- what is pending ---
+
+  let pending = 0, loaded = false, watched = false, last = 0, timer = 0;
+  const workers = new Set();
+
+  function begun() {
+    ++pending;
+    let open = true;
+    return () => {
+      if (open) --pending;
+      open = false;
+      if (!pending) watch();
+    };
+  }
+
+  // Looks again until the page has been idle for long enough, or something is pending.
+  function watch() {
+    last = performance.now();
+    if (timer || !loaded || pending) return;
+    (function look() {
+      timer = setTimeout(() => {
+        timer = 0;
+        if (pending || inFlight) return inFlight ? look() : undefined;
+        const rest = (workers.size ? IDLE_WORKERS : IDLE) - (performance.now() - last);
+        if (rest > 0) look();
+        else report('i');
+      }, Math.max(1, (workers.size ? IDLE_WORKERS : IDLE) - (performance.now() - last)));
+    })();
+  }
+
+  function patch(owner, name, make) {
+    if (owner && typeof owner[name] === 'function') owner[name] = make(owner[name]);
+  }
+
+  function once(start, cancel) {
+    const open = new Map();
+    patch(self, start, (native) => function (callback, ...more) {
+      const done = begun();
+      const call = typeof callback === 'function' ? callback : () => (0, self.eval)(String(callback));
+      const id = native.call(self, function () {
+        open.delete(id);
+        try { return call.apply(this, arguments); } finally { done(); }
+      }, ...more);
+      open.set(id, done);
+      return id;
+    });
+    patch(self, cancel, (native) => function (id) {
+      open.get(id)?.();
+      open.delete(id);
+      return native.call(self, id);
+    });
+    return open;
+  }
+  const timers = once('setTimeout', 'clearTimeout');
+  once('requestAnimationFrame', 'cancelAnimationFrame');
+  once('requestIdleCallback', 'cancelIdleCallback');
+  patch(self, 'setInterval', (native) => function (...values) {
+    const id = native.apply(self, values);
+    timers.set(id, begun());
+    return id;
+  });
+  // Either may clear what the other has set (HTML standard, section 8.6).
+  patch(self, 'clearInterval', () => self.clearTimeout);
+
+  function promised(native) {
+    return function () {
+      const promise = native.apply(this, arguments), done = begun();
+      promise.then(done, done);
+      return promise;
+    };
+  }
+  patch(self, 'fetch', promised);
+  patch(self, 'createImageBitmap', promised);
+  for (const name of ['arrayBuffer', 'blob', 'bytes', 'formData', 'json', 'text']) {
+    patch(Response.prototype, name, promised);
+    patch(Blob.prototype, name, promised);
+  }
+  patch(self.ReadableStreamDefaultReader?.prototype, 'read', promised);
+  for (const name of ['compile', 'compileStreaming', 'instantiate', 'instantiateStreaming']) {
+    patch(WebAssembly, name, promised);
+  }
+
+  XHR.prototype.open = function (method, url) {
+    this.fetchkitIsEmruns = String(method).toUpperCase() === 'POST' && /^stdio\.html(\?file=|$)/.test(url);
+    if (this.fetchkitIsEmruns && !emrun) {
+      report('r');
+      emrun = true;
+    }
+    return open.apply(this, arguments);
+  };
+  XHR.prototype.send = function () {
+    const done = begun(), isEmruns = this.fetchkitIsEmruns;
+    if (isEmruns) ++inFlight;
+    const ended = () => {
+      if (isEmruns) --inFlight;
+      done();
+    };
+    this.addEventListener('loadend', ended, { once: true });
+    try {
+      return send.apply(this, arguments);
+    } catch (error) {
+      this.removeEventListener('loadend', ended);
+      ended();
+      throw error;
+    }
+  };
+
+  function requested(native) {
+    return function () {
+      const request = native.apply(this, arguments);
+      if (request instanceof EventTarget) {
+        const done = begun();
+        for (const end of ['success', 'error', 'complete', 'abort']) request.addEventListener(end, done);
+      }
+      return request;
+    };
+  }
+  const databases = {
+    IDBFactory: ['open', 'deleteDatabase'],
+    IDBDatabase: ['transaction'],
+    IDBObjectStore: ['add', 'clear', 'count', 'delete', 'get', 'getAll', 'getAllKeys', 'getKey', 'openCursor', 'put'],
+  };
+  for (const [name, methods] of Object.entries(databases)) {
+    for (const method of methods) patch(self[name]?.prototype, method, requested);
+  }
+
+  function constructed(name, follow) {
+    if (!self[name]) return;
+    self[name] = new Proxy(self[name], {
+      construct(native, values, target) {
+        const made = Reflect.construct(native, values, target);
+        follow(made);
+        return made;
+      },
+    });
+  }
+  constructed('WebSocket', (socket) => socket.addEventListener('close', begun()));
+  constructed('Worker', (worker) => {
+    workers.add(worker);
+    worker.addEventListener('message', () => { last = performance.now(); });
+  });
+  patch(self.Worker?.prototype, 'terminate', (native) => function () {
+    workers.delete(this);
+    watch();
+    return native.call(this);
+  });
+
+  // Scripts and pictures that are added later; those of the page itself hold up its load event.
+  function loading(element) {
+    const done = begun();
+    element.addEventListener('load', done);
+    element.addEventListener('error', done);
+  }
+  new MutationObserver((changes) => {
+    for (const change of changes) {
+      for (const node of change.addedNodes) if (loaded && node.localName === 'script' && node.src) loading(node);
+    }
+  }).observe(document, { childList: true, subtree: true });
+  const source = Object.getOwnPropertyDescriptor(HTMLImageElement.prototype, 'src');
+  Object.defineProperty(HTMLImageElement.prototype, 'src', {
+    ...source,
+    set(value) {
+      if (!this.isConnected) loading(this);
+      source.set.call(this, value);
+    },
+  });
+
+  report('d' + self.location.href);
+  self.addEventListener('load', () => {
+    loaded = true;
+    report('l');
+    watch();
+  });
+})(self, SETTINGS);
