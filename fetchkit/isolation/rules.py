@@ -11,6 +11,7 @@ The path decides by longest prefix, twice and apart: a zone (who may embed and r
 below a prefix) and an exception (other COOP and COEP values below a prefix).
 """
 
+import re
 from collections.abc import Callable, Iterable
 from enum import StrEnum
 from functools import lru_cache
@@ -20,8 +21,6 @@ from attrs import field, frozen
 from fetchkit.http.cors import CorsPolicy, Headers
 
 __all__ = ["Coep", "Coop", "Corp", "HeaderPlan", "Headers", "IsolationException", "Mode", "Zone"]
-
-Prefixes = tuple[tuple[str, str], ...]
 
 # Browsers repeat one Origin; the bound is there for a client that makes them up.
 MAX_REMEMBERED_ORIGINS = 256
@@ -102,8 +101,8 @@ class HeaderPlan:
     extra: Headers = ()
     everywhere: bool = True
     _replaced: frozenset[str] = field(init=False, eq=False, repr=False)
-    _zone_prefixes: Prefixes = field(init=False, eq=False, repr=False)
-    _exception_prefixes: Prefixes = field(init=False, eq=False, repr=False)
+    _zone_prefix: re.Pattern[str] = field(init=False, eq=False, repr=False)
+    _exception_prefix: re.Pattern[str] = field(init=False, eq=False, repr=False)
     _remember: Callable[[tuple[str, str], str | None], Headers] = field(init=False, eq=False, repr=False)
     _remember_block: Callable[[tuple[str, str], str | None, bool], bytes] = field(
         init=False, eq=False, repr=False
@@ -112,8 +111,8 @@ class HeaderPlan:
     def __attrs_post_init__(self) -> None:
         object.__setattr__(self, "_replaced", frozenset(name.lower() for name, _ in self.extra))
         zones, exceptions = (z.prefix for z in self.zones), (e.path for e in self.exceptions)
-        object.__setattr__(self, "_zone_prefixes", _longest_first(zones))
-        object.__setattr__(self, "_exception_prefixes", _longest_first(exceptions))
+        object.__setattr__(self, "_zone_prefix", _longest_of(zones))
+        object.__setattr__(self, "_exception_prefix", _longest_of(exceptions))
         object.__setattr__(self, "_remember", lru_cache(MAX_REMEMBERED_ORIGINS)(self._decide))
         object.__setattr__(self, "_remember_block", lru_cache(MAX_REMEMBERED_ORIGINS)(self._block))
 
@@ -159,8 +158,9 @@ class HeaderPlan:
 
     def _place(self, path: str) -> tuple[str, str]:
         # What the parser refused, and targets that are no path, are of no place of their own.
-        path = path.partition("?")[0] if path.startswith("/") else "/"
-        return _first(path, self._zone_prefixes), _first(path, self._exception_prefixes)
+        path = path if path.startswith("/") else "/"
+        zone, exception = self._zone_prefix.match(path), self._exception_prefix.match(path)
+        return zone[0] if zone else "", exception[0] if exception else ""
 
     def _decide(self, place: tuple[str, str], origin: str | None) -> Headers:
         prefix, exceptional = place
@@ -197,14 +197,8 @@ def _sharing(zone: Zone | None, origin: str | None) -> Headers:
     return corp + (zone.cors.response_headers(origin) if zone.cors else ())
 
 
-def _longest_first(prefixes: Iterable[str]) -> Prefixes:
-    """Each prefix with the form in which it covers what lies below it, the longest first."""
-    return tuple((p, p if p.endswith("/") else p + "/") for p in sorted(prefixes, key=len, reverse=True))
-
-
-def _first(path: str, prefixes: Prefixes) -> str:
-    """The longest prefix that covers `path` in whole segments, `/` covering everything."""
-    for prefix, below in prefixes:
-        if path == prefix or path.startswith(below):
-            return prefix
-    return ""
+def _longest_of(prefixes: Iterable[str]) -> re.Pattern[str]:
+    """Finds the longest prefix that covers a target in whole segments, `/` covering everything."""
+    longest_first = sorted(prefixes, key=len, reverse=True)
+    covering = (re.escape(p) + ("" if p.endswith("/") else r"(?=[/?]|\Z)") for p in longest_first)
+    return re.compile("|".join(covering) or "(?!)")  # else one that finds nothing

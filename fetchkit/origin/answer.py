@@ -184,6 +184,10 @@ class Resource:
     revise: "Callable[[int], Resource] | None" = None
 
 
+# A body up to this size is made at once, so that one piece can leave in one write with its head.
+_AT_HAND: Final = 4096
+
+
 def selected(resource: Resource, decision: Decision) -> Answer:
     """The answer with what a request gets of a resource.
 
@@ -213,7 +217,8 @@ def selected(resource: Resource, decision: Decision) -> Answer:
             yield plan.closing
 
     status = resource.status if decision.status == 200 else decision.status  # noqa: PLR2004
-    return Answer(status, [*fields, *resource.extra], pieces(), plan.length)
+    at_hand = tuple(pieces()) if plan.length <= _AT_HAND else pieces()
+    return Answer(status, [*fields, *resource.extra], at_hand, plan.length)
 
 
 def whole(status: int, body: bytes, content_type: str, *fields: tuple[str, str]) -> Answer:

@@ -30,7 +30,9 @@ def choose(resource: Resource, selection: Selection, method: str, headers: CIMul
     whole = decision.status == 200 and method == hdrs.METH_GET and known.size  # noqa: PLR2004
     if selection.ranges == RangePolicy.ALWAYS and whole:
         decision = Decision(206, (ByteRange(0, known.size - 1),))
-    return selected(evolve(resource, representation=known), decision)
+    if known is not resource.representation:
+        resource = evolve(resource, representation=known)
+    return selected(resource, decision)
 
 
 def _falsified(known: Representation, selection: Selection) -> Representation:

@@ -28,9 +28,9 @@ _OF_THE_BODY: Final = frozenset({"data", "files", "form", "json"})
 # What proxies add on the way; httpbin hides it unless `show_env` is asked for.
 _FROM_PROXIES: Final = frozenset(
     {
-        "connect-time", "total-route-time", "via", "x-forwarded-for", "x-forwarded-port", "x-forwarded-proto",
-        "x-forwarded-protocol", "x-forwarded-ssl", "x-heroku-dynos-in-use", "x-heroku-queue-depth",
-        "x-heroku-queue-wait-time", "x-real-ip", "x-request-id", "x-request-start", "x-varnish",
+        "Connect-Time", "Total-Route-Time", "Via", "X-Forwarded-For", "X-Forwarded-Port", "X-Forwarded-Proto",
+        "X-Forwarded-Protocol", "X-Forwarded-Ssl", "X-Heroku-Dynos-In-Use", "X-Heroku-Queue-Depth",
+        "X-Heroku-Queue-Wait-Time", "X-Real-Ip", "X-Request-Id", "X-Request-Start", "X-Varnish",
     }
 )  # fmt: skip
 _BINARY: Final = "application/octet-stream"
@@ -125,10 +125,12 @@ def _headers(asked: Asked) -> dict[str, Any]:
     fields = [(_capitals(name), value) for name, value in asked.headers.items()]
     if asked.settings.shape is Shape.GO_HTTPBIN:
         return collected(fields, always_lists=True)
-    if "show_env" not in asked.query:
-        fields = [pair for pair in fields if pair[0].lower() not in _FROM_PROXIES]
-    lists = collected(fields, always_lists=True)
-    return {name: ",".join(values) for name, values in lists.items()}  # RFC 9110, section 5.3
+    hidden = frozenset[str]() if "show_env" in asked.query else _FROM_PROXIES
+    told: dict[str, str] = {}
+    for name, value in fields:
+        if name not in hidden:  # RFC 9110, section 5.3: the values of one name are one list
+            told[name] = f"{told[name]},{value}" if name in told else value
+    return told
 
 
 def _read_as_httpbin(asked: Asked) -> _Read:

@@ -3,13 +3,12 @@
 import asyncio
 import contextlib
 import hashlib
-import inspect
 import time
-from collections.abc import AsyncIterator, Callable, Coroutine, Iterable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Coroutine, Iterable, Mapping
 from typing import Any, Final, NoReturn
 
 from aiohttp import HttpVersion11, hdrs, web
-from attrs import evolve, field, frozen, mutable
+from attrs import field, frozen, mutable
 
 from fetchkit.assets import page_template
 from fetchkit.errors import (
@@ -25,7 +24,7 @@ from fetchkit.http.problem import problem_json, problem_page, wants_page
 from fetchkit.isolation import Corp, Zone, add_zone, plan_of
 from fetchkit.net.origins import OriginRules, origin_rules
 from fetchkit.origin.answer import Act, Answer, Resource, whole
-from fetchkit.origin.asked import Asked, Scripted
+from fetchkit.origin.asked import Answered, Asked, Scripted
 from fetchkit.origin.catalogue import ROUTES, route_pattern, shown_pattern
 from fetchkit.origin.choice import choose
 from fetchkit.origin.faults.fault import Context
@@ -52,7 +51,7 @@ __all__ = ["setup"]
 # What an answer may say of itself in place of what all say.
 _POLICIES: Final = ("access-control-", "cross-origin-")
 # What it may not say in any case; the pipe can take it away.
-_OURS_ALONE: Final = ("X-Content-Type-Options",)
+_OURS_ALONE: Final = "x-content-type-options"
 _METHODS: Final = ("GET", "HEAD", "POST", "PUT", "PATCH", "DELETE", "OPTIONS")
 # Exposed beside an answer's own fields (Fetch standard, "CORS-safelisted response-header name" has the rest).
 _ALWAYS_EXPOSED: Final = ("Content-Length", "Date", "Server")
@@ -203,6 +202,18 @@ class _Seen:
 
 
 @frozen
+class _Piped:
+    """The pipe of a request, and what its faults may know."""
+
+    pipe: Pipe
+    context: Context
+
+
+# Without faults nobody looks at the context, so none is made.
+_UNPIPED: Final = _Piped(EMPTY, Context())
+
+
+@frozen
 class _Served:
     app: web.Application
     prefix: str
@@ -221,7 +232,7 @@ class _Served:
                     raise NotFoundError(f"Nothing is at {request.raw_path}.", f"Write {self.prefix} plainly.")
                 return await handler(request)
             except HttpError as error:
-                return self._sent(request, _problem(request, error), EMPTY, self._context(request))
+                return self._sent(request, _problem(request, error), _UNPIPED)
 
         return answered
 
@@ -240,10 +251,10 @@ class _Served:
             methods.setdefault("OPTIONS", _own_route(lambda _: Answer(200, [(hdrs.ALLOW, allow)])))
             other = _own_route(lambda asked: _refuse_method(asked.method, allow))
 
-        async def handle(request: web.Request) -> web.StreamResponse:
+        def handle(request: web.Request) -> Awaitable[web.StreamResponse]:
             if is_preflight(request):
-                return await self._preflight(request)
-            return await self._answer(request, methods.get(request.method, other))
+                return self._preflight(request)
+            return self._answer(request, methods.get(request.method, other))
 
         return handle
 
@@ -257,31 +268,29 @@ class _Served:
         asked = self._asked(request, target, query, upload)
         seen = _Seen(asked, upload) if token and route.remembered else None
         try:
-            answer, pipe, context = await self._made(asked, route, upload, token)
+            answer, piped = await self._made(asked, route, upload, token)
         except (ConnectionError, asyncio.CancelledError):
             if seen is not None:  # the client broke off; what it did is worth remembering all the same
                 self._later(remember(self.store, self.settings, token, seen.sight(0)))
             raise
         try:
-            response = self._sent(request, answer, pipe, context)
+            response = self._sent(request, answer, piped)
         except BadRequestError as error:  # the pipe cannot be had with this answer
             answer = _problem(request, error)
-            response = self._sent(request, answer, EMPTY, context)
+            response = self._sent(request, answer, _UNPIPED)
         if seen is not None:  # before it is sent: who has the answer finds it among what was seen
             status = 0 if any(isinstance(act, Act) for act in answer.before) else answer.status
             await remember(self.store, self.settings, token, seen.sight(status))
         return response
 
-    async def _made(
-        self, asked: Asked, route: Route, upload: "_Upload", token: str
-    ) -> tuple[Answer, Pipe, Context]:
-        """The answer, the pipe that it is to go through, and what the faults may know."""
-        request, pipe = upload.request, EMPTY
-        context = self._context(request)
+    async def _made(self, asked: Asked, route: Route, upload: "_Upload", token: str) -> tuple[Answer, _Piped]:
+        """The answer, and the pipe that it is to go through."""
+        request, piped = upload.request, _UNPIPED
         try:
             try:
-                pipe, context = await self._piped(asked.query, token, context)
-                answer, pipe = await self._handled(asked, route, upload, pipe, context)
+                if asked.query.items:
+                    piped = await self._piped(request, asked.query, token)
+                answer, piped = await self._handled(asked, route, upload, piped)
             except PayloadTooLargeError:
                 raise
             except HttpError as error:
@@ -291,12 +300,15 @@ class _Served:
                     pass
         except HttpError as error:
             answer = _problem(request, error)
-        return answer, pipe, context
+        return answer, piped
 
-    async def _piped(self, query: Query, token: str, context: Context) -> tuple[Pipe, Context]:
-        """The pipe of a request, and what its faults may know."""
+    async def _piped(self, request: web.Request, query: Query, token: str) -> _Piped:
+        """The pipe of the query, its calls counted where a fault needs that."""
         pipe = pipe_of(query, self.settings)
-        return pipe, evolve(context, counts=await self._counts(pipe, token)) if pipe.counting else context
+        if not pipe.steps:
+            return _UNPIPED
+        counts = await self._counts(pipe, token) if pipe.counting else {}
+        return _Piped(pipe, self._context(request, counts))
 
     def _asked(self, request: web.Request, target: str, query: Query, upload: "_Upload") -> Asked:
         return Asked(
@@ -317,19 +329,21 @@ class _Served:
         )
 
     async def _handled(
-        self, asked: Asked, route: Route, upload: "_Upload", pipe: Pipe, context: Context
-    ) -> tuple[Answer, Pipe]:
+        self, asked: Asked, route: Route, upload: "_Upload", piped: _Piped
+    ) -> tuple[Answer, _Piped]:
         """The answer of the handler, and the pipe that it is to go through."""
         if route.body is Body.READ:
-            asked = evolve(asked, body=await upload.whole(self.settings.max_echo))
+            asked.body = await upload.whole(self.settings.max_echo)
         answered = route.handler(asked)
-        if inspect.isawaitable(answered):
+        if not isinstance(answered, Answered):
             answered = await answered
         if isinstance(answered, Scripted):
-            return answered.answer, Pipe(answered.pipe.steps + pipe.steps)
+            context = self._context(upload.request, {}) if piped is _UNPIPED else piped.context
+            return answered.answer, _Piped(Pipe(answered.pipe.steps + piped.pipe.steps), context)
         if isinstance(answered, Resource):
-            return choose(answered, pipe.select(context), asked.method, asked.headers), pipe
-        return answered, pipe
+            selection = piped.pipe.select(piped.context)
+            return choose(answered, selection, asked.method, asked.headers), piped
+        return answered, piped
 
     def _later(self, work: Coroutine[Any, Any, None]) -> None:
         """Do something though the request is over."""
@@ -346,14 +360,17 @@ class _Served:
         """Wait for what is still being done."""
         await asyncio.gather(*self._tasks, return_exceptions=True)
 
-    def _sent(self, request: web.Request, answer: Answer, pipe: Pipe, context: Context) -> web.StreamResponse:
+    def _sent(self, request: web.Request, answer: Answer, piped: _Piped) -> web.StreamResponse:
         """Put on what all answers share, and send it through the pipe."""
         answer.head_only = request.method == hdrs.METH_HEAD
-        plan, origin = plan_of(self.app), context.origin
-        answer.remove(*_OURS_ALONE)
+        plan, origin = plan_of(self.app), request.headers.get(hdrs.ORIGIN)
         named = {name.lower() for name, _ in answer.fields}
+        if _OURS_ALONE in named:
+            answer.remove(_OURS_ALONE)
+            named.remove(_OURS_ALONE)
         freed = self.settings.dangerous and SANDBOX[0].lower() in named
-        own = freed or any(name.startswith(_POLICIES) or name in plan.replaced for name in named)
+        replaced = plan.replaced
+        own = freed or not named.isdisjoint(replaced) or any(map(_is_policy, named))
         if origin is not None:
             if "access-control-expose-headers" not in named:
                 answer.add("Access-Control-Expose-Headers", _exposed(answer.fields))
@@ -361,7 +378,7 @@ class _Served:
                 plan.headers(request.raw_path, origin)
             ):
                 answer.fields.append(_CREDENTIALS)
-        if not pipe.steps and not own:
+        if not piped.pipe.steps and not own:
             answer.shared = plan.block(request.raw_path, origin) + _SANDBOX_LINE
             return OriginResponse(answer)
         # A field that the client asked for stands in place of ours (httpbin sends both, or its own alone).
@@ -369,12 +386,11 @@ class _Served:
         answer.fields += [
             pair
             for pair in shared
-            if (name := pair[0].lower()) not in named
-            or not (name.startswith(_POLICIES) or name in plan.replaced - {"vary"})
+            if (name := pair[0].lower()) not in named or not (_is_policy(name) or name in replaced - {"vary"})
         ]
         if not freed:
             answer.fields.append(SANDBOX)
-        pipe.apply(answer, context)
+        piped.pipe.apply(answer, piped.context)
         return OriginResponse(answer)
 
     async def _counts(self, pipe: Pipe, token: str) -> dict[int, int]:
@@ -395,7 +411,7 @@ class _Served:
         headers = request.headers
         target = without_token(request.raw_path)
         query = parse_query(target.partition("?")[2])
-        pipe, context = pipe_of(query, self.settings), self._context(request)
+        pipe, context = pipe_of(query, self.settings), self._context(request, {})
         fields = plan_of(self.app).preflight_headers(
             request.raw_path,
             context.origin,
@@ -414,14 +430,14 @@ class _Served:
             await remember(self.store, self.settings, token, sight)
         return OriginResponse(answer)
 
-    def _context(self, request: web.Request, counts: Mapping[int, int] | None = None) -> Context:
+    def _context(self, request: web.Request, counts: Mapping[int, int]) -> Context:
         return Context(
             method=request.method,
             origin=request.headers.get(hdrs.ORIGIN),
             url=f"{request.scheme}://{request.headers.get(hdrs.HOST, '')}",
             http10=request.version < HttpVersion11,
             settings=self.settings,
-            counts=counts or {},
+            counts=counts,
             now=time.time(),
         )
 
@@ -481,6 +497,10 @@ def _problem(request: web.Request, error: HttpError) -> Answer:
     )
     answer.note = f"{error.detail} {error.hint}".rstrip()
     return answer
+
+
+def _is_policy(name: str) -> bool:
+    return name.startswith(_POLICIES)
 
 
 def _is_readable(fields: Iterable[tuple[str, str]]) -> bool:

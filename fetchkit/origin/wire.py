@@ -115,8 +115,8 @@ class OriginResponse(PrebuiltResponse):
     def _head_bytes(self, request: web.BaseRequest, framing: Framing) -> bytes:
         answer = self._answer
         lines = [f"HTTP/1.1 {answer.status} {answer.reason or PHRASES.get(answer.status, 'Unknown')}\r\n"]
-        lines += [f"{name}: {value}\r\n" for name, value in answer.fields]
-        lines += [f"{name}: {value}\r\n" for name, value in self._framing_fields(framing)]
+        fields = (*answer.fields, *self._framing_fields(framing))
+        lines += [f"{name}: {value}\r\n" for name, value in fields]
         keeps = bool(request.keep_alive) and framing is not Framing.CLOSE and not answer.lengths
         self._stays_open = keeps and not is_owed_a_body(request)
         if not self._stays_open:

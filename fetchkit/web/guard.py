@@ -148,20 +148,22 @@ def _judge_host(request: web.Request, hosts: HostRules) -> None:
 def _judge_asker(request: web.Request, guard: Guard) -> None:
     host = request.headers.get(hdrs.HOST, "")
     origin = request.headers.get(hdrs.ORIGIN)
-    scheme = "https" if request.secure else "http"
     token = bool(guard.token) and carries_token(request, guard.token, guard.own_ports)
     if guard.token and not token and not is_preflight(request):
         raise ForbiddenError(
             "This route needs the access token.",
             "Open the URL that fetchkit printed, or send the token as X-Fetchkit-Token.",
         )
+    own_origin = None
+    if origin is not None:
+        own_origin = _own_origin(origin, f"{request.scheme}://{host}", guard.own_ports)
     asker = Asker(
         host=host,
         origin=origin,
         sec_fetch_site=request.headers.get("Sec-Fetch-Site"),
         peer=request.remote,
         token=token,
-        own_origin=None if origin is None else _own_origin(origin, f"{scheme}://{host}", guard.own_ports),
+        own_origin=own_origin,
     )
     judge(asker, guard.origins)
 

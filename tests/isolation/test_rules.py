@@ -68,6 +68,12 @@ def test_the_zone_decides_who_may_embed(path: str, corp: str) -> None:
     assert named(PLAN, path)["Cross-Origin-Resource-Policy"] == corp
 
 
+def test_a_prefix_is_text_and_no_pattern() -> None:
+    plan = HeaderPlan(zones=(Zone("/a+b", Corp.CROSS_ORIGIN, None),), everywhere=False)
+    assert "Cross-Origin-Resource-Policy" in named(plan, "/a+b?x")
+    assert named(plan, "/aab") == named(plan, "/a+b\n") == {}
+
+
 def test_the_zone_decides_who_may_read() -> None:
     assert named(PLAN, "/x", "https://good.example")["Access-Control-Allow-Origin"] == "https://good.example"
     assert "Access-Control-Allow-Origin" not in named(PLAN, "/x", "https://evil.example")

@@ -262,6 +262,13 @@ async def test_a_paced_body_waits_between_its_chunks() -> None:
     assert len(kinds) == 6
 
 
+@pytest.mark.parametrize(("target", "at_hand"), [("/bytes/4096", True), ("/bytes/4097", False)])
+async def test_a_small_body_is_at_hand_so_that_it_leaves_with_its_head(target: str, at_hand: bool) -> None:
+    answer = await ask(target)
+    assert isinstance(answer.pieces, tuple) == at_hand
+    assert len(body_of(answer)) == answer.size
+
+
 async def test_on_the_wire_the_end_of_a_tebibyte_comes_with_its_digest(serve: Serve, raw: Raw) -> None:
     client = await raw(await serve())
     part = await client.ask("GET", "/origin/body/1TiB?seed=s", "Range: bytes=-1000")
