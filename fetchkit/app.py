@@ -2,12 +2,14 @@
 
 import secrets
 from collections.abc import Mapping
+from pathlib import Path
 
 from aiohttp import web
+from attrs import evolve
 
-from fetchkit import control, files, forward, isolation, origin, sockets
-from fetchkit.config import Config
-from fetchkit.errors import ConfigError
+from fetchkit import control, emrun, files, forward, isolation, origin, reload, sockets
+from fetchkit.config import Config, parse_source_root
+from fetchkit.errors import ConfigError, NotFoundError
 from fetchkit.forward.rules import parse_route
 from fetchkit.http.cors import CorsPolicy
 from fetchkit.http.fields import parse_field
@@ -20,6 +22,7 @@ from fetchkit.sockets.tunnel import Bridge, Target, bridge_app, parse_bridge, pa
 from fetchkit.version import SERVER
 from fetchkit.web import guard
 from fetchkit.web.keys import DIALER, events_of
+from fetchkit.web.problems import answering
 
 __all__ = ["bridge_apps", "build_app", "forwards", "opens_sockets", "own_names"]
 
@@ -27,6 +30,8 @@ __all__ = ["bridge_apps", "build_app", "forwards", "opens_sockets", "own_names"]
 EXPOSED = ("Accept-Ranges", "Content-Encoding", "Content-Length", "Content-Range", "Date", "ETag", "Server")
 _SOCKETS_HINT = "Other machines can reach this server: --token, --allow-target or --allow-net turns them on."
 _FORWARD_HINT = "Other machines can reach this server: --token, --allow-target or --allow-net turns it on."
+# Origins of the developer tools, and of extensions to them (DWARF).
+_DEBUGGERS = ("devtools://", "chrome-extension://")
 # Chromium keeps a preflight's answer for two hours at most.
 PREFLIGHT_SECONDS = 7200
 
@@ -76,6 +81,8 @@ def build_app(
     async def plain(request: web.Request) -> web.StreamResponse:
         return await serve_file(request)
 
+    # The router takes the longest prefix: POSTs to another feature's stdio.html stay with that.
+    root = emrun.setup(app, dumps=config.dump_out_directory, plain=plain)
     # Before the files: of two routes that fit `/` the router takes the first.
     if opens_sockets(config):
         sockets.setup(
@@ -86,21 +93,25 @@ def build_app(
             tcp=routes.tcp,
             udp=routes.udp,
             root=parse_tcp_option(config.tcp, "--tcp") if config.tcp else None,
-            plain=plain,
+            plain=root,
         )
     else:
         paths = ("/", routes.posix, routes.echo, f"{routes.tcp}/{{target:.*}}", f"{routes.udp}/{{target:.*}}")
         hint = "Leave out --no-sockets." if config.no_sockets else _SOCKETS_HINT
-        sockets.refuse(app, paths=paths, plain=plain, hint=hint)
+        sockets.refuse(app, paths=paths, plain=root, hint=hint)
+    for value in config.source_root:
+        _serve_sources(app, *parse_source_root(value), config)
     serve_file = files.setup(
         app,
         config.directory,
         dotfiles=config.dotfiles,
         spa=config.spa,
         cors=_cors(config),
-        inject=_shim(config) + markup,
+        inject=_reloads(config) + _shim(config) + markup,
         pages=pages,
     )
+    if config.reload:
+        reload.setup(app, config.directory, prefix=routes.fetchkit, dotfiles=config.dotfiles, spa=config.spa)
     if not forwards(config):
         hint = "Leave out --no-forward." if config.no_forward else _FORWARD_HINT
         forward.refuse(app, prefix=routes.forward, plain=serve_file, hint=hint)
@@ -164,6 +175,7 @@ def own_names(config: Config) -> list[str]:
         config.routes.fetchkit,
         *([config.routes.forward] if forwards(config) else []),
         *([] if config.no_origin else [config.routes.origin]),
+        *(parse_source_root(value)[0] for value in config.source_root),
     ]
     return [prefix for prefix in prefixes if (config.directory / prefix.strip("/")).exists()]
 
@@ -178,6 +190,37 @@ def _shim(config: Config) -> bytes:
         )
     bridges = [parse_bridge(value, "--bridge").port for value in config.bridge]
     return socket_shim(tcp=config.routes.tcp, udp=config.routes.udp, keep=[port for port in bridges if port])
+
+
+def _reloads(config: Config) -> bytes:
+    """What `--reload` puts into pages."""
+    return reload.reload_script(f"{config.routes.fetchkit}/reload") if config.reload else b""
+
+
+def _serve_sources(app: web.Application, prefix: str, folder: Path, config: Config) -> None:
+    """What `--source-root` names: files alone, for a debugger and for pages that may read the served ones.
+
+    Raises:
+        ConfigError: there is no such folder.
+    """
+    if not folder.is_dir():
+        raise ConfigError(f"--source-root {prefix}: {folder} is no folder: name the one with the sources.")
+
+    async def no_folder(request: web.Request) -> web.StreamResponse:
+        raise NotFoundError(f"{request.path} is no file.", f"Below {prefix} there are sources, and no pages.")
+
+    # Neither a listing nor an index.html stands for a folder here.
+    for path in (prefix, f"{prefix}/{{path:(?s:(.*/)?)}}"):
+        app.router.add_route("*", path, answering(no_folder))
+    cors = _cors(config)
+    # A debugger is an extension of the browser, or its own pages: nobody else has these schemes.
+    files.setup(
+        app,
+        folder,
+        prefix=f"{prefix}/",
+        dotfiles=config.dotfiles,
+        cors=evolve(cors, allows=lambda value: value.startswith(_DEBUGGERS) or cors.allows(value)),
+    )
 
 
 def _dialer(config: Config) -> Dialer:

@@ -4,6 +4,7 @@ What people may set is declared once, here; the command line, the environment, t
 file, `fetchkit config` and the tests of the documentation are made from it.
 """
 
+import os
 import re
 from collections.abc import Callable
 from enum import StrEnum
@@ -34,6 +35,7 @@ __all__ = [
     "Mode",
     "Routes",
     "Setting",
+    "parse_source_root",
     "settings",
 ]
 
@@ -132,6 +134,25 @@ def _check_forward_routes(values: tuple[str, ...]) -> None:
     prefixes = [parse_route(value, "--forward").prefix for value in values]
     if len(set(prefixes)) < len(prefixes):
         raise ConfigError("--forward: two fixed routes have the same prefix; give each its own.")
+
+
+def parse_source_root(value: str) -> tuple[str, Path]:
+    """Prefix and folder of a value of `--source-root`.
+
+    Raises:
+        ConfigError: it is none.
+    """
+    prefix, equals, folder = value.partition("=")
+    prefix = prefix.removesuffix("/")
+    if not equals or not _PREFIX.fullmatch(prefix) or not folder:
+        raise ConfigError(f"--source-root {value!a:.100} is not PREFIX=DIR: write it as /src=../src.")
+    return prefix, Path(os.path.expanduser(folder))  # a shell leaves `~` behind an equals sign alone
+
+
+def _check_source_roots(values: tuple[str, ...]) -> None:
+    prefixes = [parse_source_root(value)[0] for value in values]
+    if len(set(prefixes)) < len(prefixes):
+        raise ConfigError("--source-root: two folders have the same prefix; give each its own.")
 
 
 def _check_tcp(value: str) -> None:
@@ -236,6 +257,13 @@ class Config:
     )
     dotfiles: bool = _setting(False, "also serve files whose names begin with a dot")
     spa: bool = _setting(False, "answer a navigation to a missing path with index.html")
+    reload: bool = _setting(False, "reload a page once what it loaded has been built anew, whole")
+    source_root: tuple[str, ...] = _setting(
+        (),
+        "sources for the debugger: a folder below a path, read only, as /src=../src",
+        _check_source_roots,
+        metavar="PREFIX=DIR",
+    )
     tls: bool = _setting(False, "HTTPS with a certificate of a development CA")
     lan: bool = _setting(False, "HTTPS on every address of this machine, with a QR code")
     open: bool = _setting(False, "open the default browser")
@@ -280,6 +308,11 @@ class Config:
         False, "put a shim into served HTML, so that emulated sockets reach any allowed host and port"
     )
     no_sockets: bool = _setting(False, "no sockets: neither /posix, /tcp, /udp, /echo nor bridges")
+    dump_out_directory: Path | None = _setting(
+        None,
+        "folder for files that pages dump (emrun_file_dump); without it they are refused",
+        metavar="DIR",
+    )
     no_origin: bool = _setting(False, "no test origin")
     state: str = _setting(
         "",
@@ -303,8 +336,23 @@ class Config:
         for prefix in (parse_route(value, "--forward").prefix for value in self.forward_routes):
             if any(prefix == own or prefix.startswith(f"{own}/") for own in attrs.astuple(self.routes)):
                 raise ConfigError(f"--forward {prefix} is a route of fetchkit's own: choose another prefix.")
+        self._check_source_prefixes()
         if self.lan and self.host:
             raise ConfigError("--lan listens on every address: leave --host out, or use --tls with it.")
+
+    def _check_source_prefixes(self) -> None:
+        fixed = (parse_route(value, "--forward").prefix for value in self.forward_routes)
+        taken = (*attrs.astuple(self.routes), *fixed)
+        for prefix in (parse_source_root(value)[0] for value in self.source_root):
+            if any(_overlap(prefix, other) for other in taken):
+                raise ConfigError(
+                    f"--source-root {prefix} is a route of fetchkit's own or of --forward: choose another."
+                )
+
+
+def _overlap(one: str, other: str) -> bool:
+    """Whether one path lies below the other, or is the same."""
+    return f"{one}/".startswith(f"{other}/") or f"{other}/".startswith(f"{one}/")
 
 
 def settings(kind: type[attrs.AttrsInstance] = Config) -> dict[str, tuple[Any, Setting]]:

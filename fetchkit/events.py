@@ -27,6 +27,7 @@ __all__ = [
     "PageLoaded",
     "PagePrinted",
     "PageReported",
+    "Rebuilt",
     "Refused",
 ]
 
@@ -231,6 +232,19 @@ class PageReported:
     report: str
 
 
+@frozen
+class Rebuilt:
+    """A build was whole, and pages were told to reload.
+
+    Attributes:
+        paths: what was written anew, as the pages asked for it.
+        pages: how many of them.
+    """
+
+    paths: tuple[str, ...]
+    pages: int
+
+
 Event = (
     Answered
     | FileServed
@@ -244,6 +258,7 @@ Event = (
     | PageEnded
     | PageDumped
     | PageReported
+    | Rebuilt
 )
 Listener = Callable[[Event], None]
 KINDS: tuple[type[Event], ...] = get_args(Event)

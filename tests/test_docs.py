@@ -12,13 +12,16 @@ from yarl import URL
 
 import fetchkit
 from fetchkit import Config, running
+from fetchkit.cli.run import run
 from fetchkit.config import Routes, settings
 from fetchkit.sources import environment_name, file_key, flag_name
 
 from .conftest import Raw
 
 ROOT = Path(__file__).parent.parent
-PAGES_OF_SETTINGS = ("serve", "forward", "origin", "sockets")
+PAGES_OF_SETTINGS = ("serve", "forward", "origin", "sockets", "run")
+# Flags of emcc, cmake, ctest and the browser.
+OF_OTHERS = {"--build", "--test-dir", "--window-size"}
 SERVE = "".join((ROOT / "docs" / f"{page}.md").read_text("utf-8") for page in PAGES_OF_SETTINGS)
 LIBRARY = (ROOT / "docs" / "library.md").read_text("utf-8")
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
@@ -41,8 +44,9 @@ def test_no_flag_is_documented_that_does_not_exist() -> None:
     switches = {flag_name(n) for n, (a, _) in settings().items() if a.type is bool}
     known = {flag_name(name) for name in settings()} | {"--config", "--help", "--no-"}
     known |= {f"--no-{name.removeprefix('--')}" for name in switches}
+    known |= {flag for parameter in run.params for flag in (*parameter.opts, *parameter.secondary_opts)}
     for page in (SERVE, (ROOT / "README.md").read_text("utf-8")):
-        assert set(re.findall(r"--[a-z][a-z-]+", page)) - known <= {"--emrun"}
+        assert set(re.findall(r"--[a-z][a-z-]+", page)) - known <= {"--emrun", *OF_OTHERS}
 
 
 @pytest.mark.parametrize("prefix", [a.name for a in attrs.fields(Routes)])
@@ -79,6 +83,20 @@ def test_every_room_is_in_the_picture() -> None:
     modules = [p.stem for p in package.glob("[a-z]*.py")]
     for name in (*rooms, *modules):
         assert re.search(rf"\b{name}\b", ARCHITECTURE), name
+
+
+def test_every_option_of_emrun_is_answered() -> None:
+    page = (ROOT / "docs" / "from-emrun.md").read_text("utf-8")
+    options = (
+        "android", "browser", "browser_args", "browser_info", "dump_out_directory", "hostname", "json", "kill_exit",
+        "kill_start", "list_browsers", "log_html", "log_stderr", "log_stdout", "no_browser", "no_emrun_detect",
+        "no_server", "port", "private_browsing", "safe_firefox_profile", "serve_after_close", "serve_after_exit",
+        "serve_root", "silence_timeout", "system_info", "timeout", "timeout_returncode", "verbose",
+    )  # fmt: skip
+    known = {flag for parameter in run.params for flag in parameter.opts}
+    for option in options:
+        assert re.search(rf"`--{option}\b", page), option
+        assert f"--{option.replace('_', '-')}" in known, option
 
 
 def test_the_readme_shows_both_commands_first() -> None:

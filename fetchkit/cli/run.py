@@ -122,7 +122,7 @@ def _refuse(_context: click.Context, parameter: click.Parameter, value: bool) ->
 @_more_options
 @options
 @click.pass_context
-def run(context: click.Context, pages: tuple[str, ...], **flags: Any) -> None:
+def run(context: click.Context, /, pages: tuple[str, ...], **flags: Any) -> None:
     """Run PAGE, an HTML page or the .js that emcc wrote, in a browser of its own.
 
     Prints what the page prints, and exits with its exit code.

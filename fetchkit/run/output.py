@@ -6,7 +6,7 @@ import json
 import os
 import select
 import sys
-from collections.abc import Iterator, Mapping
+from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import BinaryIO, TextIO
 
@@ -32,21 +32,32 @@ class Output:
 
     json_lines: bool = False
     logs: Mapping[str, BinaryIO] = field(factory=dict)
+    frame: Callable[[str, bytes], bytes] | None = None
+    """Puts around what leaves for a stream whatever keeps a line at the bottom of the terminal."""
     _stream: str = "stdout"
     _lines: list[str] = field(factory=list)
     _scheduled: bool = False
-    broken: bool = False
-    """Whether nobody reads any more."""
+    unread: asyncio.Event = field(factory=asyncio.Event)
+    """Set once nobody reads any more."""
 
-    def write(self, stream: str, text: str) -> None:
-        """One call of a page's `out()` or `err()`: a line, or several."""
+    def write(self, stream: str, text: str, *, page: str = "", prefix: str = "") -> None:
+        """One call of a page's `out()` or `err()`: a line, or several.
+
+        Args:
+            stream: `stdout` or `stderr`.
+            text: without its newline.
+            page: whose it is, where there are several, for JSON.
+            prefix: likewise, in front of every line of text.
+        """
+        lines = prefix + text.replace("\n", f"\n{prefix}") if prefix else text
         log = self.logs.get(stream)
         if log is not None:
-            log.write(text.encode("utf-8", "surrogatepass") + b"\n")
+            log.write(lines.encode("utf-8", "surrogatepass") + b"\n")
         if self.json_lines:
-            self._put("stdout", json.dumps({"event": stream, "text": text}))
+            whose = {"page": page} if page else {}
+            self._put("stdout", json.dumps({"event": stream, **whose, "text": text}))
         else:
-            self._put(stream, escape_controls(text))
+            self._put(stream, escape_controls(lines))
 
     def event(self, kind: str, **values: object) -> None:
         """A JSON line of another kind; nothing where the output is text."""
@@ -57,9 +68,9 @@ class Output:
         """A sentence of our own, for people."""
         self._put("stderr", f"fetchkit: {escape_controls(sentence)}")
 
-    def crash(self, text: str) -> None:
+    def crash(self, text: str, *, prefix: str = "") -> None:
         """What is known of a crash."""
-        self._put("stderr", escape_controls(text))
+        self._put("stderr", escape_controls(prefix + text.replace("\n", f"\n{prefix}")))
 
     def _put(self, stream: str, line: str) -> None:
         if stream != self._stream:
@@ -80,12 +91,22 @@ class Output:
             return
         data = "\n".join([*self._lines, ""]).encode("utf-8", "replace")
         self._lines.clear()
-        file: TextIO = sys.stdout if self._stream == "stdout" else sys.stderr
+        self._send(self._stream, data)
+
+    def redraw(self) -> None:
+        """Draw the line at the bottom anew."""
+        self.flush()
+        self._send("stderr", b"")
+
+    def _send(self, stream: str, data: bytes) -> None:
+        if self.frame is not None:
+            data = self.frame(stream, data)
+        file: TextIO = sys.stdout if stream == "stdout" else sys.stderr
         try:
             file.flush()
             _write(file.fileno(), data)
         except OSError:  # as `head` does once it has its lines
-            self.broken = True
+            self.unread.set()
 
 
 def _write(descriptor: int, data: bytes) -> None:
@@ -98,23 +119,23 @@ def _write(descriptor: int, data: bytes) -> None:
 
 
 @contextlib.contextmanager
-def opened(*, json_lines: bool, log_stdout: Path | None, log_stderr: Path | None) -> Iterator[Output]:
+def opened(*, json_lines: bool, logs: Mapping[str, Path | None]) -> Iterator[Output]:
     """The output, with its files open; what was written is there when the block is left.
 
     Raises:
         ConfigError: a file cannot be written.
     """
     with contextlib.ExitStack() as stack:
-        logs = {}
-        for stream, path in (("stdout", log_stdout), ("stderr", log_stderr)):
+        files: dict[str, BinaryIO] = {}
+        for stream, path in logs.items():
             if path is not None:
                 try:
-                    logs[stream] = stack.enter_context(path.open("ab"))
+                    files[stream] = stack.enter_context(path.open("ab"))
                 except OSError as error:
                     raise ConfigError(
                         f"--log-{stream} {path} cannot be written: {error.strerror}."
                     ) from error
-        output = Output(json_lines, logs)
+        output = Output(json_lines, files)
         try:
             yield output
         finally:

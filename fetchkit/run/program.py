@@ -3,8 +3,8 @@
 Three sources tell of a program, and each thing is taken from one of them only:
 
 * `static/inject/run.js` in its page, whose grammar stands there: output, exit status, errors, idleness;
-* emrun's protocol, where the build speaks it: output and exit status. The page reports `r` before the first
-  of these messages leaves, and is silent about both from then on;
+* emrun's protocol, where the build speaks it: output and exit status. run.js passes its messages on, says so
+  before the first, and is silent about both from then on;
 * the driver of the browser: workers, crashes, dialogs, the end of the tab.
 
 How a run ends:
@@ -27,6 +27,7 @@ from typing import ClassVar, Final
 
 from attrs import field, frozen, mutable
 
+from fetchkit.emrun.messages import Ended, Printed, parse_message
 from fetchkit.run.stack import parse_trace
 
 __all__ = [
@@ -58,7 +59,7 @@ LOAD_SECONDS: Final = 30.0
 IDLE_SECONDS: Final = 3.0
 # Seconds for the rest of what a crash prints.
 CRASH_SECONDS: Final = 2.0
-# Seconds for emrun's `^exit^`, which waits for all its messages, once the runtime has exited.
+# Seconds without a message until emrun's `^exit^`, which waits for all of them, counts as lost.
 EXIT_SECONDS: Final = 5.0
 # Loads of one page: what reloads itself to get its isolation or a new version does so once or twice.
 MAX_LOADS: Final = 10
@@ -178,6 +179,15 @@ class Program:
     def _has_module(self, _text: str, _now: float) -> None:
         self._module = True
 
+    def _emruns_message(self, text: str, now: float) -> None:
+        match parse_message(text.encode("utf-8", "surrogatepass")):
+            case Printed(stream=stream, text=printed):
+                self.printed(stream, printed, now)
+            case Ended(status=status):
+                self.ended(status, now)
+            case _:
+                self.loaded_as_emrun()
+
     def _speaks_emrun(self, _text: str, _now: float) -> None:
         self.emrun = True
         self._deadlines.pop("load", None)
@@ -239,6 +249,7 @@ class Program:
             self._set("idle", now, self.limits.idle)
 
     _REPORTS: ClassVar[dict[str, Callable[["Program", str, float], None]]] = {
+        "E": _emruns_message,
         "a": _aborted,
         "d": _document,
         "e": _said_err,
@@ -261,6 +272,8 @@ class Program:
 
     def printed(self, stream: str, text: str, now: float) -> None:
         """Output by emrun's protocol; it may come behind the exit, when messages are delivered at the end."""
+        if "exit" in self._deadlines:  # thousands of messages may be on their way
+            self._set("exit", now, EXIT_SECONDS)
         if stream == "stderr":
             self._stderr(text, now)
         else:

@@ -20,6 +20,7 @@ from fetchkit.browser.driver import (
     TabEvent,
     WorkerSaid,
 )
+from fetchkit.config import DEFAULT_PORT
 from fetchkit.errors import BrowserError
 from fetchkit.events import (
     Answered,
@@ -118,7 +119,10 @@ class Runner:
         if token:
             query = f"?{token}&{query[1:]}" if query else f"?{token}"
         scheme = self.server.url.partition("://")[0]
-        return f"{scheme}://{host}:{self.server.port}{target.path}{query}"
+        # What the scripts of emrun look for in the URL, in a place that no program takes for its arguments.
+        hears = "localhost" in host or self.server.port == DEFAULT_PORT
+        fragment = "" if hears else "#localhost"
+        return f"{scheme}://{host}:{self.server.port}{target.path}{query}{fragment}"
 
     async def run(
         self,
@@ -223,8 +227,9 @@ class Runner:
                 program.printed(stream, text, now)
             case PageEnded(status=status):
                 program.ended(status, now)
-            case PageReported(report=report):
-                program.reported(report, now)
+            case PageReported(report=text):
+                for report in _reports(text):
+                    program.reported(report, now)
             case _:
                 program.loaded_as_emrun()
         active.after()
@@ -234,3 +239,12 @@ class Runner:
         if len(self._active) == 1:
             return next(iter(self._active.values()))
         return self._active.get(urlsplit(url).netloc)
+
+
+def _reports(text: str) -> list[str]:
+    """The reports of one message of `static/inject/run.js`; none of what is no such message."""
+    try:
+        reports = json.loads(text)
+    except ValueError:
+        return []
+    return [each for each in reports if isinstance(each, str)] if isinstance(reports, list) else []

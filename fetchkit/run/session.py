@@ -4,20 +4,26 @@ import asyncio
 import contextlib
 import math
 import signal
-from collections.abc import AsyncIterator, Iterator
+from collections.abc import Iterable, Iterator
+from typing import Self
 
-from attrs import evolve
+from attrs import define, evolve, field
 
 from fetchkit import log
 from fetchkit.browser.driver import Browser, connect
-from fetchkit.browser.process import Process
+from fetchkit.browser.find import Found
+from fetchkit.browser.process import Process, start
 from fetchkit.config import Config
 from fetchkit.errors import BrowserError
+from fetchkit.listen import EVERYWHERE
+from fetchkit.net.hosts import Host, bare_name
 from fetchkit.run import output as outputs
 from fetchkit.run.asked import Asked
+from fetchkit.run.jobs import located, reported, run_all
 from fetchkit.run.output import Output
 from fetchkit.run.page import query as query_of
 from fetchkit.run.program import NEVER_STARTED, Limits, Outcome
+from fetchkit.run.results import status_of
 from fetchkit.run.runner import Runner, page_script, readable_crash
 from fetchkit.run.target import Target, locate
 from fetchkit.server import Server, running
@@ -26,7 +32,6 @@ __all__ = ["run"]
 
 _SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 _BY_SIGNAL = 128  # what a shell adds to the number of a signal
-_LOCAL = ("127.0.0.1", "::1", "localhost")
 
 
 async def run(config: Config, asked: Asked, process: Process | None, *, headless: bool) -> int:
@@ -43,82 +48,119 @@ async def run(config: Config, asked: Asked, process: Process | None, *, headless
         ConfigError, ListenError: before anything runs.
     """
     log.configure(config.log_format, verbose=config.verbose, quiet=not config.verbose)
-    with (
-        outputs.opened(
-            json_lines=asked.json_lines, log_stdout=asked.log_stdout, log_stderr=asked.log_stderr
-        ) as output,
-        _stoppable() as stopped,
-    ):
-        work = asyncio.ensure_future(_run(config, asked, process, output, headless=headless))
-        try:
-            await asyncio.wait([work, stopped], return_when=asyncio.FIRST_COMPLETED)
-            if not work.done():
-                work.cancel()
-                with contextlib.suppress(asyncio.CancelledError):
-                    await work
-                return _BY_SIGNAL + stopped.result()
-            return _BY_SIGNAL + signal.SIGPIPE if output.broken else work.result()
-        finally:
-            stopped.cancel()
-            if process is not None:
-                process.kill()
+    logs = {"stdout": asked.log_stdout, "stderr": asked.log_stderr}
+    with outputs.opened(json_lines=asked.json_lines, logs=logs) as output, _stoppable() as stopped:
+        browsers = None if process is None else _Browsers(process, headless, config.run.browser_args)
+        session = _Session(config, asked, browsers, output, headless)
+        work = asyncio.ensure_future(session.run())
+        await asyncio.wait([work, stopped], return_when=asyncio.FIRST_COMPLETED)
+        if work.done():
+            return work.result()
+        work.cancel()
+        with contextlib.suppress(asyncio.CancelledError):
+            await work
+        return _BY_SIGNAL + stopped.result() if session.outcome is None else session.outcome.code
 
 
-async def _run(
-    config: Config, asked: Asked, process: Process | None, output: Output, *, headless: bool
-) -> int:
-    targets = [locate(page, config.directory) for page in asked.pages]
-    made = {target.path: target.made for target in targets if target.made}
-    markup = b"" if process is not None else _markup(asked)
-    async with running(config, pages=made, markup=markup) as server:
-        runner = Runner(server)
+@define
+class _Session:
+    config: Config
+    asked: Asked
+    browsers: "_Browsers | None"
+    output: Output
+    headless: bool
+    outcome: Outcome | None = None
+    """How the page ended, while the server goes on."""
+
+    async def run(self) -> int:
+        """Serve, run what is asked for, and say how it ended."""
+        return await (self._one() if self.asked.jobs is None else self._many(self.asked.jobs))
+
+    async def _one(self) -> int:
+        target = locate(self.asked.pages[0], self.config.directory)
+        markup = b"" if self.browsers is not None else _markup(self.asked)
+        async with running(self.config, pages=_made([target]), markup=markup) as server:
+            outcome = await self._outcome(Runner(server), target)
+        # The server has stopped: what it had held back of the page's output is out by now.
+        await _tell(outcome, server, self.output)
+        return outcome.code
+
+    async def _many(self, jobs: int) -> int:
+        config, asked, browsers = self.config, self.asked, self.browsers
+        assert browsers is not None  # noqa: S101  the command refuses it
+        pages = located(asked.pages, config.directory)
+        made = _made([page for page in pages if isinstance(page, Target)])
+        with reported(self.output, asked.junit, quiet=config.quiet) as results:
+            async with running(config, pages=made) as server, browsers:
+                await run_all(
+                    Runner(server),
+                    pages,
+                    asked.arguments,
+                    jobs=jobs,
+                    limits=limits_of(config, headless=self.headless, watched=False),
+                    output=self.output,
+                    reconnect=browsers.next,
+                    results=results,
+                    quiet=config.quiet,
+                    verbose=config.verbose,
+                )
+        return _BY_SIGNAL + signal.SIGPIPE if self.output.unread.is_set() else status_of(results)
+
+    async def _outcome(self, runner: Runner, target: Target) -> Outcome:
         try:
-            async with _browser(process) as browser:
-                runner.browser = browser
-                if browser is not None and config.verbose:
-                    output.say(f"{browser.version}, {'headless' if headless else 'with a window'}")
-                outcome = await _run_one(config, asked, runner, targets[0], output, headless=headless)
-                if asked.serve_after_exit or (asked.serve_after_close and outcome.failed):
-                    await asyncio.Event().wait()
+            async with self.browsers or contextlib.nullcontext():
+                if self.browsers is not None:
+                    runner.browser = await self.browsers.next()
+                    if self.config.verbose:
+                        window = "headless" if self.headless else "with a window"
+                        self.output.say(f"{runner.browser.version}, {window}")
+                outcome = await self._page(runner, target)
+                if self.asked.serve_after_exit and not outcome.failed:
+                    await self._go_on(outcome)
         except BrowserError as error:
             outcome = Outcome(NEVER_STARTED, str(error), failed=True)
-    # The server has stopped: what it had held back of the page's output is out by now.
-    await _tell(outcome, server, output)
-    return outcome.code
+        if self.asked.serve_after_close and outcome.failed:
+            await self._go_on(outcome)
+        return outcome
 
+    async def _go_on(self, outcome: Outcome) -> None:
+        """Serve until a signal."""
+        self.outcome = outcome
+        self.output.say(f"exit code {outcome.code}; serving on until Ctrl-C. {outcome.reason}".rstrip())
+        await asyncio.Event().wait()
 
-async def _run_one(
-    config: Config, asked: Asked, runner: Runner, target: Target, output: Output, *, headless: bool
-) -> Outcome:
-    host = asked.hostname or "localhost"
-    query = query_of(asked.arguments)
-    if runner.browser is None:
-        output.say(f"open {runner.url_of(target, query, host)}")
-    loop = asyncio.get_running_loop()
-    ended = loop.create_future()
-
-    def write(stream: str, text: str) -> None:
-        output.write(stream, text)
-        if output.broken and not ended.done():
-            ended.set_result(None)
-
-    running_page = asyncio.ensure_future(
-        runner.run(
-            target,
-            asked.arguments or None,
-            limits=limits_of(config, headless=headless, watched=runner.browser is None),
-            write=write,
-            says=output.say if config.verbose else lambda _: None,
-            host=host,
-            query=query,
-            keeps_tab=True,
+    async def _page(self, runner: Runner, target: Target) -> Outcome:
+        config, asked = self.config, self.asked
+        host, query = host_of(config, asked.hostname), query_of(asked.arguments)
+        if runner.browser is None:
+            self.output.say(f"open {runner.url_of(target, query, host)}")
+        work = asyncio.ensure_future(
+            runner.run(
+                target,
+                asked.arguments or None,
+                limits=limits_of(config, headless=self.headless, watched=runner.browser is None),
+                write=self.output.write,
+                says=self.output.say if config.verbose else lambda _: None,
+                host=host,
+                query=query,
+                keeps_tab=True,
+            )
         )
-    )
-    try:
-        await asyncio.wait([running_page, ended], return_when=asyncio.FIRST_COMPLETED)
-        return running_page.result() if running_page.done() else Outcome(_BY_SIGNAL + signal.SIGPIPE)
-    finally:
-        running_page.cancel()
+        unread = asyncio.ensure_future(self.output.unread.wait())
+        try:
+            await asyncio.wait([work, unread], return_when=asyncio.FIRST_COMPLETED)
+            return Outcome(_BY_SIGNAL + signal.SIGPIPE) if unread.done() else work.result()
+        finally:
+            work.cancel()
+            unread.cancel()
+
+
+def host_of(config: Config, wanted: str) -> str:
+    """The host of the pages' URL: `localhost`, which emrun builds look for, where it leads to this server."""
+    bound = [bare_name(host) for host in config.host]
+    if wanted or not bound or any(name in EVERYWHERE or Host(name).is_loopback_name for name in bound):
+        return wanted or "localhost"
+    return str(Host(bound[0]))
 
 
 def limits_of(config: Config, *, headless: bool, watched: bool) -> Limits:
@@ -140,17 +182,47 @@ def _markup(asked: Asked) -> bytes:
     return f"<script>\n{script}</script>\n".encode("ascii")
 
 
-@contextlib.asynccontextmanager
-async def _browser(process: Process | None) -> AsyncIterator[Browser | None]:
-    """The browser, once it answers, until the block is left."""
-    if process is None:
-        yield None
-        return
-    browser = await connect(process)
-    try:
-        yield browser
-    finally:
-        await browser.close()
+def _made(targets: Iterable[Target]) -> dict[str, bytes]:
+    return {target.path: target.made for target in targets if target.made}
+
+
+@define
+class _Browsers:
+    """The browser that was started, and others after it should it end; leaving the block ends the last."""
+
+    process: Process | None
+    headless: bool
+    args: tuple[str, ...]
+    _found: Found = field(init=False)
+    _current: Browser | None = None
+
+    def __attrs_post_init__(self) -> None:
+        assert self.process is not None  # noqa: S101  it is the first
+        self._found = self.process.found
+
+    async def __aenter__(self) -> Self:
+        return self
+
+    async def __aexit__(self, *_: object) -> None:
+        await self._end()
+
+    async def next(self) -> Browser:
+        """A browser that answers, in place of the one before.
+
+        Raises:
+            BrowserError: it does not start.
+        """
+        await self._end()
+        process, self.process = self.process, None
+        if process is None:
+            process = start(self._found, headless=self.headless, args=self.args)
+        self._current = await connect(process)
+        return self._current
+
+    async def _end(self) -> None:
+        ended, self._current = self._current, None
+        if ended is not None:
+            await ended.close()
 
 
 @contextlib.contextmanager

@@ -2,16 +2,20 @@
 //
 // A report is a letter and a text, in the order in which things happen:
 //   d URL     a document begins          l         it has loaded          m  there is a program (a Module object)
-//   r         a build of --emrun: it reports its own output and exit status (emrun_postjs.js), which is left to it
+//   r         a build of --emrun, whose own messages tell output and exit status (emrun_postjs.js)
+//   E BODY    such a message, as it would go to stdio.html
 //   o TEXT    standard output            e TEXT    standard error
 //   x STATUS  the program has exited     q STATUS  main() has returned, and the runtime lives on
 //   a WHAT    abort()                    t JSON    an error that nobody caught: {name, message, stack, fatal}
 //   z         the turn of a crash is over: what the program prints of it has been printed
 //   i         nothing is pending: no timer, frame, request, database or socket will call the program again
 //
-// A driver of the browser offers `fetchkitReport(text)`; without one, reports go to the server as messages of emrun's
-// protocol. In Module the script's handlers stand in the prototype: builds with assertions refuse own properties that
-// they were not told of (INCOMING_MODULE_JS_API), and emrun_prejs.js would overwrite them.
+// A driver of the browser offers `fetchkitReport(text)`; without one, reports go to the server, several in one
+// message of emrun's protocol. emrun's own messages take the same way: browsers fail requests when thousands of them
+// wait, and requests overtake each other. Files that are dumped (stdio.html?file=) go to the server as they are.
+//
+// In Module the script's handlers stand in the prototype: builds with assertions refuse own properties that they
+// were not told of (INCOMING_MODULE_JS_API), and emrun_prejs.js would overwrite them.
 (function (self, settings) {
   'use strict';
   if (self !== self.top) return;
@@ -26,35 +30,47 @@
   // The same while workers live, who may be computing: after their last message.
   const IDLE_WORKERS = 1000;
 
+  // Chromium's 10 are used up by Emscripten's own functions.
+  Error.stackTraceLimit = 50;
+
   let emrun = false;  // the build speaks emrun's protocol
   let inside = 0;  // depth of calls of the page's own print functions, whose console output is the same text
-  let inFlight = 0;  // messages of emrun's that the server has not answered
+  let dumps = 0;  // files on their way
+  const afterDumps = [];  // what waits for them
   let crashed = false;
   let told = new WeakSet();  // errors that were reported
 
   // --- reports ---
 
-  let number = 0;
   const driven = self.fetchkitReport;
   try { delete self.fetchkitReport; } catch (_) { /* it is not configurable: it stays */ }
 
+  // To the server: at the end of the turn, or, lest an endless turn keep it, a full message at once.
+  const FULL = 100;
+  let number = 0, queue = [];
+
+  function post(wait) {
+    if (!queue.length) return;
+    const request = new XHR(), reports = JSON.stringify(queue);
+    queue = [];
+    open.call(request, 'POST', 'stdio.html', !wait);
+    send.call(request, '^fetchkit^' + ++number + '^' + encodeURIComponent(reports));
+  }
+
   const report = driven ? (text) => driven(text.toWellFormed()) : (text) => {
-    const request = new XHR();
-    ++inFlight;
-    request.addEventListener('loadend', () => { --inFlight; });
-    open.call(request, 'POST', 'stdio.html', true);
-    send.call(request, '^fetchkit^' + ++number + '^' + encodeURIComponent(text.toWellFormed()));
+    if (queue.push(text.toWellFormed()) === 1) queueMicrotask(() => post(false));
+    else if (queue.length >= FULL) post(true);
   };
 
   function said(kind, text) {
     if (!emrun) report(kind + text);
   }
 
-  // As it ends a crash: the runtime prints what it knows in the same turn, emrun's messages arrive later.
+  // The runtime prints what it knows of a crash in the same turn.
   function crash() {
     if (crashed) return;
     crashed = true;
-    (function wait() { setTimeout(() => inFlight && emrun ? wait() : report('z')); })();
+    setTimeout(() => report('z'));
   }
 
   function isControlFlow(error) {
@@ -254,7 +270,7 @@
     (function look() {
       timer = setTimeout(() => {
         timer = 0;
-        if (pending || inFlight) return inFlight ? look() : undefined;
+        if (pending) return;
         const rest = (workers.size ? IDLE_WORKERS : IDLE) - (performance.now() - last);
         if (rest > 0) look();
         else report('i');
@@ -314,20 +330,26 @@
     patch(WebAssembly, name, promised);
   }
 
-  XHR.prototype.open = function (method, url) {
-    this.fetchkitIsEmruns = String(method).toUpperCase() === 'POST' && /^stdio\.html(\?file=|$)/.test(url);
-    if (this.fetchkitIsEmruns && !emrun) {
-      report('r');
-      emrun = true;
-    }
+  // --- emrun's messages ---
+
+  const kinds = new WeakMap();  // of requests: 'message', 'waiting message' (synchronous), 'dump'
+
+  XHR.prototype.open = function (method, url, async = true) {
+    const post = String(method).toUpperCase() === 'POST', address = String(url);
+    if (post && address === 'stdio.html') kinds.set(this, async ? 'message' : 'waiting message');
+    else if (post && address.startsWith('stdio.html?file=')) kinds.set(this, 'dump');
+    else kinds.delete(this);
     return open.apply(this, arguments);
   };
-  XHR.prototype.send = function () {
-    const done = begun(), isEmruns = this.fetchkitIsEmruns;
-    if (isEmruns) ++inFlight;
+
+  XHR.prototype.send = function (body) {
+    const kind = kinds.get(this);
+    if (kind && kind !== 'dump' && typeof body === 'string') return message(this, kind, body);
+    const done = begun();
+    if (kind === 'dump') ++dumps;
     const ended = () => {
-      if (isEmruns) --inFlight;
       done();
+      if (kind === 'dump' && !--dumps) afterDumps.splice(0).forEach((each) => each());
     };
     this.addEventListener('loadend', ended, { once: true });
     try {
@@ -338,6 +360,35 @@
       throw error;
     }
   };
+
+  function whenDumped(call) {
+    if (dumps) afterDumps.push(call);
+    else call();
+  }
+
+  // In place of a request: the report, and what a request shows once it is answered.
+  function message(request, kind, body) {
+    if (!emrun) report('r');
+    emrun = true;
+    if (body.startsWith('^exit^')) whenDumped(() => report('E' + body));
+    else report('E' + body);
+    for (const [name, value] of Object.entries({ readyState: 4, status: 200, responseText: 'OK', response: 'OK' })) {
+      Object.defineProperty(request, name, { configurable: true, value });
+    }
+    const done = begun();
+    const answered = () => {
+      for (const event of ['readystatechange', 'load', 'loadend']) request.dispatchEvent(new ProgressEvent(event));
+      done();
+    };
+    if (kind === 'message') queueMicrotask(answered);
+    else done();
+  }
+
+  // emrun closes the window with its last message.
+  const close = self.close.bind(self);
+  self.close = () => whenDumped(close);
+
+  // --- databases, sockets, workers ---
 
   function requested(native) {
     return function () {
