@@ -3,6 +3,7 @@
 import asyncio
 import os
 import shlex
+import signal
 import sys
 from collections.abc import Coroutine
 from pathlib import Path
@@ -17,7 +18,7 @@ from fetchkit.browser import process as processes
 from fetchkit.cli.options import config_of, options
 from fetchkit.config import Config
 from fetchkit.errors import BrowserError, ConfigError, PageError
-from fetchkit.run.asked import Asked
+from fetchkit.run.asked import BY_SIGNAL, SIGNALS, Asked
 from fetchkit.run.program import NEVER_STARTED
 from fetchkit.run.settings import Run
 from fetchkit.run.target import root_of
@@ -179,6 +180,8 @@ def _common_root(pages: tuple[str, ...]) -> Path:
 def _run(config: Config, asked: Asked) -> int:
     headless = config.run.headless if config.run.headless is not None else not _has_display()
     started = None
+    for number in SIGNALS:
+        signal.signal(number, lambda number, _: sys.exit(BY_SIGNAL + number))  # until the loop has its own
     try:
         if not asked.no_browser:
             found = browsers.find(config.run.browser)

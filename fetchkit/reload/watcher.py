@@ -94,7 +94,8 @@ class Watcher:
         with contextlib.closing(changes):
             for _ in changes:
                 self.wake()
-                pass
+                if _identity(self.root) != identity:
+                    return
 
     def _look_on(self, identity: tuple[int, int] | None) -> None:
         while not self._stop.wait(LOOK / 1000) and _identity(self.root) == identity:

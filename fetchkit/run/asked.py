@@ -1,10 +1,21 @@
 """What `fetchkit run` is asked to do: pages, arguments, and where their output goes. Pure."""
 
+import signal
 from pathlib import Path
+from typing import Final
 
 from attrs import frozen
 
-__all__ = ["Asked"]
+__all__ = ["BY_SIGNAL", "SIGNALS", "UNREAD", "Asked"]
+
+SIGNALS: Final = tuple(
+    getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
+)
+"""What ends a run early; Windows has not all of them."""
+BY_SIGNAL: Final = 128
+"""What a shell adds to the number of the signal that ended a program."""
+UNREAD: Final = BY_SIGNAL + 13
+"""What it reports when nobody reads the output any more (SIGPIPE)."""
 
 
 @frozen(kw_only=True)

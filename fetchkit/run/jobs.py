@@ -7,7 +7,7 @@ What could pass from one page to the next, and what is done about it:
 * an endless loop, a flood, a crash: a page ends by its own limits, and its slot is free with the outcome. Its
   tab is closed, and the stack of its crash made readable, while the next page runs;
 * the end of the browser: the pages in it end with 125, the others go on in a new one. Where that ends too
-  before any page has, three times in a row, there is no use in another.
+  before any page has, three times in a row, there is no use in another; nor where not even the first starts.
 """
 
 import asyncio
@@ -329,7 +329,7 @@ class _Jobs:
         async with self._choosing:
             if self._shared is not None and self._shared.gone.done():
                 self._fruitless = 0 if self._shared.fruitful else self._fruitless + 1
-                self._trouble = f"the browser ended: {self._shared.gone.result()}".rstrip()
+                self._failed(f"The browser ended: {self._shared.gone.result()}".rstrip())
                 self._shared = None
             while self._shared is None:
                 if self._fruitless >= MAX_FRUITLESS:
@@ -337,9 +337,13 @@ class _Jobs:
                 try:
                     self._use(await self.reconnect())
                 except BrowserError as error:
-                    self._fruitless += 1
-                    self._trouble = str(error)
+                    self._fruitless += 1 if self._hosts else MAX_FRUITLESS
+                    self._failed(str(error))
             return self._shared
+
+    def _failed(self, trouble: str) -> None:
+        self._trouble = trouble
+        self.tell.output.say(trouble)
 
     def _use(self, browser: Browser) -> None:
         self._shared = self.runner.browser = _Shared(browser, browser.version, browser.gone)

@@ -114,9 +114,12 @@ def labels(names: Iterable[str]) -> list[str]:
 
 
 def line(result: Result) -> str:
-    """One result on one line: `a.html: 1 (0.4 s): did not catch an error.`."""
+    """One result on one line: `a.html: 1 (0.4 s): did not catch an error.`.
+
+    More lines of a reason, the browser's last ones, are told once and stand in the report.
+    """
     outcome = result.outcome
-    reason = outcome.reason.removeprefix(f"{result.name} ")
+    reason = outcome.reason.partition("\n")[0].removeprefix(f"{result.name} ")
     told = f"{result.name}: {outcome.code} ({result.seconds:.1f} s)"
     return f"{told}: {reason}" if reason else told
 

@@ -3,7 +3,6 @@
 import asyncio
 import contextlib
 import math
-import signal
 from collections.abc import Iterable, Iterator
 from typing import Self
 
@@ -18,7 +17,7 @@ from fetchkit.errors import BrowserError
 from fetchkit.listen import EVERYWHERE
 from fetchkit.net.hosts import Host, bare_name
 from fetchkit.run import output as outputs
-from fetchkit.run.asked import Asked
+from fetchkit.run.asked import BY_SIGNAL, SIGNALS, UNREAD, Asked
 from fetchkit.run.jobs import located, reported, run_all
 from fetchkit.run.output import Output
 from fetchkit.run.page import query as query_of
@@ -29,9 +28,6 @@ from fetchkit.run.target import Target, locate
 from fetchkit.server import Server, running
 
 __all__ = ["run"]
-
-_SIGNALS = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
-_BY_SIGNAL = 128  # what a shell adds to the number of a signal
 
 
 async def run(config: Config, asked: Asked, process: Process | None, *, headless: bool) -> int:
@@ -59,7 +55,7 @@ async def run(config: Config, asked: Asked, process: Process | None, *, headless
         work.cancel()
         with contextlib.suppress(asyncio.CancelledError):
             await work
-        return _BY_SIGNAL + stopped.result() if session.outcome is None else session.outcome.code
+        return BY_SIGNAL + stopped.result() if session.outcome is None else session.outcome.code
 
 
 @define
@@ -104,7 +100,7 @@ class _Session:
                     quiet=config.quiet,
                     verbose=config.verbose,
                 )
-        return _BY_SIGNAL + signal.SIGPIPE if self.output.unread.is_set() else status_of(results)
+        return UNREAD if self.output.unread.is_set() else status_of(results)
 
     async def _outcome(self, runner: Runner, target: Target) -> Outcome:
         try:
@@ -149,7 +145,7 @@ class _Session:
         unread = asyncio.ensure_future(self.output.unread.wait())
         try:
             await asyncio.wait([work, unread], return_when=asyncio.FIRST_COMPLETED)
-            return Outcome(_BY_SIGNAL + signal.SIGPIPE) if unread.done() else work.result()
+            return Outcome(UNREAD) if unread.done() else work.result()
         finally:
             work.cancel()
             unread.cancel()
@@ -235,13 +231,15 @@ def _stoppable() -> "Iterator[asyncio.Future[int]]":
         if not stopped.done():
             stopped.set_result(number)
 
-    for number in _SIGNALS:
-        loop.add_signal_handler(number, stop, number)
+    for number in SIGNALS:
+        with contextlib.suppress(NotImplementedError):  # Windows
+            loop.add_signal_handler(number, stop, number)
     try:
         yield stopped
     finally:
-        for number in _SIGNALS:
-            loop.remove_signal_handler(number)
+        for number in SIGNALS:
+            with contextlib.suppress(NotImplementedError):
+                loop.remove_signal_handler(number)
 
 
 async def _tell(outcome: Outcome, server: Server, output: Output) -> None:
