@@ -4,6 +4,7 @@ import asyncio
 import json
 import os
 from pathlib import Path
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -179,8 +180,8 @@ async def test_a_failure_after_the_head_cuts_the_connection(folder: Path, raw: R
 
     config = Config(directory=folder, host=("127.0.0.1",), port=0)
 
-    def with_route(config: Config) -> web.Application:
-        app = build_app(config)
+    def with_route(config: Config, **more: Any) -> web.Application:
+        app = build_app(config, **more)
         app.router.add_get("/fetchkit/half", half)
         return app
 

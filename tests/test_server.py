@@ -291,9 +291,9 @@ def test_a_signal_during_the_start_ends_it_with_0(
         f"import os, time, {module} as place\n"
         "from fetchkit.cli import main\n"
         f"plain = place.{name}\n"
-        "def early(*arguments):\n"
+        "def early(*arguments, **keywords):\n"
         f"    os.kill(os.getpid(), {number.value})\n"
-        "    return plain(*arguments)\n"
+        "    return plain(*arguments, **keywords)\n"
         f"place.{name} = early\n"
         "main()"
     )

@@ -132,16 +132,24 @@ class Connection(asyncio.Protocol):
         return self._count
 
     def _message(self, raw: bytes) -> None:
-        message = json.loads(raw)
-        if (method := message.get("method")) is not None:
-            handler = self.handlers.get(message.get("sessionId", ""))
-            if handler is not None:
+        try:
+            message = json.loads(raw)
+            method = message.get("method")
+            if method is None:
+                self._answered(message["id"], message)
+            elif (handler := self.handlers.get(message.get("sessionId", ""))) is not None:
                 handler(method, message["params"])
-        elif (future := self._pending.pop(message["id"], None)) is not None and not future.done():
-            if "error" in message:
-                future.set_exception(RefusedError(str(message["error"].get("message"))))
-            else:
-                future.set_result(message["result"])
+        except (ValueError, KeyError, TypeError, AttributeError):
+            _log.exception("not understood: %.500r", raw)
+
+    def _answered(self, number: int, message: _Params) -> None:
+        future = self._pending.pop(number, None)
+        if future is None or future.done():
+            return
+        if "error" in message:
+            future.set_exception(RefusedError(str(message["error"].get("message"))))
+        else:
+            future.set_result(message["result"])
 
     async def _fail(self) -> None:
         await asyncio.wait([self._line.ended], timeout=_LAST_WORDS_SECONDS)
@@ -198,6 +206,8 @@ class Chromium:
         """See `interface.Browser`."""
         spare, self._spare = self._spare, None
         tab = await (spare or self._prepared())
+        if tab.over:  # somebody closed its window meanwhile
+            tab = await self._prepared()
         try:
             await tab.load(url, script, listener)
         except BaseException:
@@ -207,12 +217,13 @@ class Chromium:
 
     async def close(self) -> None:
         """See `interface.Browser`."""
-        if self._spare is not None:
-            self._spare.cancel()
         self._closing = True
         self._connection.close()
         await self._line.end()
         await self._connection.closed()
+        if self._spare is not None:
+            self._spare.cancel()
+            await asyncio.wait([self._spare])
 
     def _prepare(self) -> None:
         """Have a tab ready before it is asked for: half of the time to a page is the start of its process."""
@@ -236,7 +247,8 @@ class Chromium:
 
     def _forget(self, context: str) -> None:
         self._tabs.pop(context, None)
-        self._prepare()
+        if self._line.process.headless:  # an empty window would be in the way
+            self._prepare()
 
     def _heard(self, method: str, params: _Params) -> None:
         if method == "Target.attachedToTarget":
@@ -278,6 +290,7 @@ class ChromiumTab:
 
     Attributes:
         session: the name of the conversation with its page, once attached.
+        over: closed or crashed.
     """
 
     def __init__(self, connection: Connection, context: str, forget: Callable[[str], None]) -> None:
@@ -289,8 +302,7 @@ class ChromiumTab:
         self._listener: Listener | None = None
         self._status_known = False
         self._failed = False
-        self._over = False
-        self._final: Crashed | Closed | None = None
+        self.over = False
         self._workers: set[str] = set()
         self._closing: asyncio.Task[None] | None = None
 
@@ -314,16 +326,13 @@ class ChromiumTab:
     async def load(self, url: str, script: str, listener: Listener) -> None:
         """Put the script in, and set out for the page."""
         self._listener = listener
-        if self._final is not None:  # while nobody listened yet
-            listener(self._final)
-            return
         source = f"if ({_ELIGIBLE}) {{\n{script}\n}}"
         await self._call("Page.addScriptToEvaluateOnNewDocument", {"source": source})
         self._call("Page.navigate", {"url": url}).add_done_callback(self._navigated)
 
     async def close(self) -> None:
         """See `interface.Tab`."""
-        self._over = True
+        self.over = True
         if self._closing is None:
             self._closing = asyncio.create_task(self._close())
         await asyncio.shield(self._closing)
@@ -355,7 +364,7 @@ class ChromiumTab:
         self._forget(self._context)
 
     def _tell(self, event: Reported | WorkerSaid | Crashed | LoadFailed | Closed | Dialog) -> None:
-        if self._over or self._listener is None:
+        if self.over or self._listener is None:
             return
         try:
             self._listener(event)
@@ -364,8 +373,7 @@ class ChromiumTab:
 
     def _end(self, event: Crashed | Closed) -> None:
         self._tell(event)
-        self._over = True
-        self._final = event
+        self.over = True
 
     def _heard(self, method: str, params: _Params) -> None:
         """An event of the page; a program may print a million lines, each of which is the first case."""
@@ -414,7 +422,7 @@ class ChromiumTab:
             self._not_loaded(f"the server answered {status}")
 
     def _navigated(self, answer: "asyncio.Future[_Params]") -> None:
-        """The page is there, or will never be; what else fails is that the browser is gone, which `gone` says."""
+        """The page is there, or will never be; that the browser is gone instead, says `gone`."""
         error = None if answer.cancelled() else answer.exception()
         if isinstance(error, RefusedError):
             self._not_loaded(str(error))

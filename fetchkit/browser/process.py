@@ -53,9 +53,9 @@ def start(found: Found, *, headless: bool, args: Sequence[str] = ()) -> "Process
     finally:
         keepers_end.close()
     if pair is None:
-        return Process(found, keeper, channel, None)
+        return Process(found, keeper, channel, None, headless=headless)
     pair[1].close()
-    return Process(found, keeper, channel, pair[0])
+    return Process(found, keeper, channel, pair[0], headless=headless)
 
 
 class Process:
@@ -63,6 +63,7 @@ class Process:
 
     Attributes:
         found: which browser.
+        headless: without a window.
         channel: our end of the line to the keeper; when it closes, the browser ends.
         devtools: our end of the line to Chromium.
         pid: of the browser, once the keeper has said so.
@@ -78,8 +79,11 @@ class Process:
         keeper: subprocess.Popen[bytes],
         channel: socket.socket,
         devtools: socket.socket | None,
+        *,
+        headless: bool = True,
     ) -> None:
         self.found = found
+        self.headless = headless
         self.channel = channel
         self.devtools = devtools
         self.pid = 0

@@ -165,7 +165,8 @@ def _configured(config: Config, given: dict[str, Any], hostname: str) -> Config:
         run_flags["browser_args"] = tuple(
             arg for args in run_flags["browser_args"] for arg in shlex.split(args)
         )
-    config = evolve(config, run=evolve(config.run, **run_flags))
+    # A page that reloads itself when its build changes would begin anew in the middle of a run.
+    config = evolve(config, run=evolve(config.run, **run_flags), reload=False)
     if config.dump_out_directory is None:
         config = evolve(config, dump_out_directory=_DUMPS)
     if hostname and not config.host and hostname != "localhost":

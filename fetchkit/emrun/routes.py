@@ -240,6 +240,7 @@ class _Answer(PrebuiltResponse):
             await super().prepare(request)
         finally:
             if self.after is not None:
+                request.task.remove_done_callback(self.after)
                 self.after()
 
 
