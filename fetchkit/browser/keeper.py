@@ -97,7 +97,12 @@ class Browser:
         ]
         if devtools is not None:
             actions += [(os.POSIX_SPAWN_DUP2, devtools, 3), (os.POSIX_SPAWN_DUP2, devtools, 4)]
-        environment = os.environ | {"TMPDIR": temp, "MOZ_CRASHREPORTER_DISABLE": "1"}
+        environment = os.environ | {
+            "TMPDIR": temp,
+            # Reports of crashes are nobody's business, and would be written into the home folder.
+            "BREAKPAD_DUMP_LOCATION": temp,
+            "MOZ_CRASHREPORTER_DISABLE": "1",
+        }
         # Python ignores these two, and ignored signals are inherited.
         self.pid = os.posix_spawn(
             command[0],
@@ -115,6 +120,7 @@ class Browser:
         self._tail = b""
         self._status: int | None = None
         self._asked = False
+        self._childless = False
         self._listening = False
 
     def watch(self, wake: int) -> None:
@@ -144,7 +150,8 @@ class Browser:
             with contextlib.suppress(ProcessLookupError, PermissionError):
                 os.killpg(self.pid, signal.SIGKILL)
             for child in _children():
-                with contextlib.suppress(ProcessLookupError):
+                # Chromium's sandbox may be a helper that is root; it ends when its parent does.
+                with contextlib.suppress(ProcessLookupError, PermissionError):
                     os.kill(child, signal.SIGKILL)
             self._reap()
             if self._all_gone():
@@ -190,21 +197,16 @@ class Browser:
 
     def _reap(self) -> bool:
         """Collect who ended; False when the browser's first process is not there any more."""
-        with contextlib.suppress(ChildProcessError):
-            while True:
-                pid, status = os.waitpid(-1, os.WNOHANG)
-                if pid == 0:
-                    break
-                if pid == self.pid:
-                    self._status = status
+        try:
+            while (ended := os.waitpid(-1, os.WNOHANG))[0] != 0:
+                if ended[0] == self.pid:
+                    self._status = ended[1]
+        except ChildProcessError:
+            self._childless = True
         return self._status is None
 
     def _all_gone(self) -> bool:
-        try:
-            os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-        except ChildProcessError:
-            pass
-        else:
+        if not self._childless:
             return False
         try:
             os.killpg(self.pid, 0)

@@ -4,8 +4,8 @@ import sys
 
 import click
 
-from fetchkit.cli import serving
 from fetchkit.cli.run import run
+from fetchkit.cli.serving import config, demo, serve
 from fetchkit.errors import ConfigError, FetchkitError
 from fetchkit.version import VERSION
 
@@ -37,5 +37,5 @@ def _commands() -> None:
     """Everything an Emscripten application needs from a server: one process, one port."""
 
 
-for _command in (serving.serve, run, serving.demo, serving.config):
+for _command in (serve, run, demo, config):
     _commands.add_command(_command)

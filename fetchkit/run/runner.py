@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any
 from urllib.parse import urlsplit
 
-from attrs import define, field
+from attrs import define, evolve, field
 
 from fetchkit.assets import static_dir
 from fetchkit.browser.driver import (
@@ -41,6 +41,7 @@ from fetchkit.web.tokens import PARAMETER
 __all__ = ["Runner", "page_script", "readable_crash"]
 
 _PLACE = "SETTINGS"
+_OURS = "fetchkit:run.js"  # what the script is called in stacks
 _FAILED = 400
 _FAVICON = "/favicon.ico"  # browsers ask for it by themselves
 
@@ -55,7 +56,7 @@ def page_script(arguments: tuple[str, ...] | None) -> str:
     settings = json.dumps({"arguments": None if arguments is None else list(arguments)})
     before, after = code.rsplit(_PLACE, 1)
     # `<` would begin the end of the script where it stands in HTML.
-    return before + settings.replace("<", "\\u003c") + after
+    return before + settings.replace("<", "\\u003c") + after + f"//# sourceURL={_OURS}\n"
 
 
 async def readable_crash(outcome: Outcome, server: Server) -> str:
@@ -63,6 +64,7 @@ async def readable_crash(outcome: Outcome, server: Server) -> str:
     trace = parse_trace(outcome.crash)
     if trace is None:
         return outcome.crash
+    trace = evolve(trace, frames=tuple(frame for frame in trace.frames if frame.url != _OURS))
     return shown(trace, await places(trace, server.config.directory, server.url))
 
 

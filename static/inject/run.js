@@ -106,13 +106,18 @@
     crash();
   }
 
+  // Whether the page deals with it (preventDefault) is known when its own listeners have run, which come after ours.
+  function unlessPrevented(event, error, where) {
+    setTimeout(() => { if (!event.defaultPrevented) thrown(error, where); });
+  }
+
   self.addEventListener('error', (event) => {
     if (event.target !== self && event.target instanceof Node) return;  // a file that did not load
     const place = event.filename ? '    at ' + event.filename + ':' + event.lineno + ':' + event.colno : '';
-    if (event.error == null) thrown({ name: '', message: event.message, stack: event.message + '\n' + place });
-    else thrown(event.error, place);
+    const unknown = { name: '', message: event.message, stack: event.message + '\n' + place };
+    unlessPrevented(event, event.error ?? unknown, place);
   }, true);
-  self.addEventListener('unhandledrejection', (event) => thrown(event.reason));
+  self.addEventListener('unhandledrejection', (event) => unlessPrevented(event, event.reason));
 
   // --- the console ---
 

@@ -1,4 +1,4 @@
-"""The access log: what a person, or a program with JSON, sees of each event."""
+"""The terminal: what a person, or a program with JSON, sees of each event."""
 
 import json
 import re
@@ -6,7 +6,23 @@ import re
 import pytest
 
 from fetchkit.config import LogFormat
-from fetchkit.events import Answered, BodyBroken, Event, Events, Failed, FileServed, HopFailed, Refused
+from fetchkit.events import (
+    Answered,
+    BodyBroken,
+    Event,
+    Events,
+    Failed,
+    FileServed,
+    HopFailed,
+    Page,
+    PageDumped,
+    PageEnded,
+    PageLoaded,
+    PagePrinted,
+    PageReported,
+    Rebuilt,
+    Refused,
+)
 from fetchkit.watch.terminal import attach
 from fetchkit.web.keys import events_of
 from tests.conftest import Raw, Serve
@@ -20,6 +36,12 @@ HOP_FAILED = HopFailed("GET", "http://a.example/", "It cannot be reached.", "Is 
 SECRET = "/x?fetchkit-token=sesame&a=1"
 BROKEN = BodyBroken("/big.data", 10, 99, "The file shrank.")
 FAILED = Failed("GET", "/", ValueError("\x1b[31mx"))
+PAGE = Page("http://localhost:6931/sub/app.html?a=1", 7)
+LOADED = PageLoaded(PAGE)
+PRINTED = PagePrinted(PAGE, "stdout", "hello")
+ENDED = PageEnded(PAGE, 3)
+DUMPED = PageDumped(PAGE, "x.dat", "/srv/out/x.dat", 1536)
+OF_PAGES: list[Event] = [LOADED, PRINTED, ENDED, DUMPED]
 ALL: list[Event] = [ANSWERED, SERVED, REFUSED, BROKEN, FAILED]
 
 
@@ -55,6 +77,19 @@ def lines(
         ),
         pytest.param(BROKEN, "  cut after 10 of 99 bytes: The file shrank.", id="broken-body"),
         pytest.param(FAILED, r"  failed: ValueError('\x1b[31mx')", id="failed"),
+        pytest.param(PRINTED, "sub/app.html | hello", id="printed"),
+        pytest.param(
+            PagePrinted(PAGE, "stderr", "a\tb  "), "sub/app.html | a\tb  ", id="printed-with-blanks"
+        ),
+        pytest.param(PagePrinted(PAGE, "stdout", ""), "sub/app.html |", id="printed-nothing"),
+        pytest.param(ENDED, "sub/app.html exited with 3", id="ended"),
+        pytest.param(PageEnded(PAGE, -1), "sub/app.html exited with -1", id="ended-below-zero"),
+        pytest.param(PageEnded(PAGE, None), "sub/app.html exited without a status", id="ended-without"),
+        pytest.param(DUMPED, "sub/app.html dumped 1.5 KiB into /srv/out/x.dat", id="dumped"),
+        pytest.param(PageEnded(Page("http://h/", 1), 0), "/ exited with 0", id="page-of-a-folder"),
+        pytest.param(PageEnded(Page("", 1), 0), "/ exited with 0", id="page-without-a-name"),
+        pytest.param(PageEnded(Page("http://[/", 1), 0), "http://[/ exited with 0", id="page-that-is-no-url"),
+        pytest.param(Rebuilt(("/a.js", "/a.wasm"), 2), "  reloads 2 pages: /a.js /a.wasm", id="rebuilt"),
     ],
 )
 def test_one_line_for_people(event: Event, expected: str, capsys: pytest.CaptureFixture[str]) -> None:
@@ -69,6 +104,11 @@ def test_one_line_for_people(event: Event, expected: str, capsys: pytest.Capture
         Answered("GET", "/", 400, 0, 0.0, "", EVIL),
         FileServed(EVIL, EVIL, 200),
         BodyBroken(EVIL, 0, 1, EVIL),
+        PagePrinted(Page(EVIL, 1), "stderr", EVIL.replace("\n", "\r")),
+        PageEnded(Page(EVIL, 1), 0),
+        PageDumped(Page(EVIL, 1), EVIL, EVIL, 1),
+        PageLoaded(Page(f"http://h{EVIL}", 1)),
+        Rebuilt((EVIL,), 1),
     ],
     ids=lambda event: type(event).__name__,
 )
@@ -80,6 +120,64 @@ def test_text_of_a_request_cannot_steer_the_terminal(
     assert len(shown) == 1
     assert "\x1b[2J" not in shown[0]
     assert not {"\x07", "\u202e"} & set(shown[0])
+
+
+def test_every_line_of_a_text_says_whose_it_is(capsys: pytest.CaptureFixture[str]) -> None:
+    text = "first\n\n200 GET  /forged\nsub/app.html exited with 0\n"
+    assert lines(capsys, PagePrinted(PAGE, "stdout", text)) == [
+        "sub/app.html | first",
+        "sub/app.html |",
+        "sub/app.html | 200 GET  /forged",
+        "sub/app.html | sub/app.html exited with 0",
+        "sub/app.html |",
+    ]
+
+
+def test_standard_error_has_a_colour_of_its_own(capsys: pytest.CaptureFixture[str]) -> None:
+    (out,) = lines(capsys, PRINTED, colour=True)
+    (err,) = lines(capsys, PagePrinted(PAGE, "stderr", "hello"), colour=True)
+    assert "\x1b[31mhello" in err
+    assert "\x1b[31m" not in out
+
+
+def test_an_end_has_the_colour_of_its_status(capsys: pytest.CaptureFixture[str]) -> None:
+    ends = lines(capsys, *(PageEnded(PAGE, status) for status in (0, 1, None)), colour=True)
+    assert [re.findall(r"\x1b\[(3[0-9])m", end) for end in ends] == [["32"], ["31"], ["33"]]
+
+
+@pytest.mark.parametrize("target", ["/stdio.html", "/sub/stdio.html?file=x", "/log?file=stdout"])
+def test_a_message_that_was_heard_needs_no_line_for_its_request(
+    target: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    heard = Answered("POST", target, 200, 2, 0.001)
+    assert lines(capsys, heard) == []
+    assert len(lines(capsys, heard, verbose=True)) == 1
+    assert len(lines(capsys, heard, form=LogFormat.JSON)) == 1
+    others = [Answered("POST", target, 403, 2, 0.001), Answered("GET", target, 200, 2, 0.001)]
+    assert len(lines(capsys, *others)) == 2
+
+
+def test_that_a_page_runs_is_for_verbose_and_reports_for_nobody(capsys: pytest.CaptureFixture[str]) -> None:
+    reported = PageReported(PAGE, "d")
+    assert lines(capsys, LOADED, reported) == []
+    assert lines(capsys, LOADED, reported, verbose=True) == ["sub/app.html runs"]
+
+
+def test_json_tells_the_page_and_its_load(capsys: pytest.CaptureFixture[str]) -> None:
+    shown = [json.loads(line) for line in lines(capsys, *OF_PAGES, form=LogFormat.JSON, colour=True)]
+    for values in shown:
+        assert values.pop("time") > 1_500_000_000
+    page = {"page": PAGE.url, "load": 7}
+    assert shown == [
+        {"event": "PageLoaded", **page},
+        {"event": "PagePrinted", "stream": "stdout", "text": "hello", **page},
+        {"event": "PageEnded", "status": 3, **page},
+        {"event": "PageDumped", "name": "x.dat", "path": "/srv/out/x.dat", "size": 1536, **page},
+    ]
+
+
+def test_quiet_pages_are_quiet_too(capsys: pytest.CaptureFixture[str]) -> None:
+    assert lines(capsys, *OF_PAGES, quiet=True) == []
 
 
 def test_verbose_adds_the_file_on_disk_and_tracebacks(capsys: pytest.CaptureFixture[str]) -> None:
@@ -166,3 +264,22 @@ async def test_each_request_is_one_line_and_a_refused_one_says_what_helps(
         shown[3],
     ]
     assert re.fullmatch(r"421 GET  /  [0-9]+ B  T .*evil\.example.*--allow-host evil\.example", shown[3])
+
+
+async def test_what_pages_print_is_shown_and_nothing_else_of_it(
+    serve: Serve, raw: Raw, capsys: pytest.CaptureFixture[str]
+) -> None:
+    server = await serve()
+    attach(events_of(server.app), LogFormat.TEXT, verbose=False, quiet=False, colour=False)
+    client = await raw(server)
+    for body in ("^pageload^", "^err^2^%1b[2J", "^out^1^hello", "^exit^42"):
+        lines = (
+            "Referer: http://localhost/app.html?x",
+            f"Content-Length: {len(body)}",
+            "Content-Type: text/plain",
+        )
+        client.send("\r\n".join(["POST /stdio.html HTTP/1.1", "Host: localhost", *lines, "", body]).encode())
+        assert (await client.answer()).status == 200
+    out, err = capsys.readouterr()
+    assert out == ""
+    assert err.splitlines() == ["app.html | hello", r"app.html | \x1b[2J", "app.html exited with 42"]
