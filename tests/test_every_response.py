@@ -52,6 +52,8 @@ CASES = {
     "200 HEAD": Case(200, get("/app.js", method="HEAD"), "no-cache", head_only=True),
     "200 listing": Case(200, get("/empty/"), "no-cache"),
     "200 health": Case(200, get("/fetchkit/health")),
+    "200 message": Case(200, get("/sub/stdio.html", "Content-Length: 0", method="POST")),
+    "200 result": Case(200, get("/report_result?exit:0")),
     "206 small": Case(206, get("/digits.txt", "Range: bytes=2-3"), "no-cache"),
     "206 large": Case(206, get("/large.bin", "Range: bytes=2-3"), "no-cache"),
     "206 multipart": Case(206, get("/digits.txt", "Range: bytes=0-1,4-5"), "no-cache"),
@@ -65,6 +67,7 @@ CASES = {
     "403 handshake of a foreign page": Case(
         403, get("/posix", *HANDSHAKE).replace(ORIGIN, "https://evil.example")
     ),
+    "403 dump": Case(403, get("/stdio.html?file=x", "Content-Length: 0", method="POST")),
     "404": Case(404, get("/nothing")),
     "404 dot-file": Case(404, get("/.git/config")),
     "405": Case(405, get("/app.js", "Content-Length: 0", method="POST")),

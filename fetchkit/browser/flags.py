@@ -60,9 +60,9 @@ _CHROMIUM: Final = (
     "--no-pings",
     # QUIC would try UDP beside the server's TCP.
     "--disable-quic",
-    # No reports of crashes: their handler is a process that leaves the group.
+    # No reports of crashes: their handlers are two more processes, which leave the group.
     "--disable-breakpad",
-    "--disable-crash-reporter",
+    "--disable-crashpad-for-testing",
     # No keyring of the desktop, which may ask for a password.
     "--password-store=basic",
     "--use-mock-keychain",

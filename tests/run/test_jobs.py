@@ -7,7 +7,7 @@ import re
 import stat
 import threading
 import xml.etree.ElementTree as ET
-from collections.abc import Awaitable, Callable
+from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
 from urllib.parse import urlsplit
@@ -29,7 +29,7 @@ from fetchkit.run.target import Target
 from fetchkit.web.keys import events_of
 from tests.conftest import Serve
 
-Story = Callable[["FakeTab"], Awaitable[None]]
+Story = Callable[["FakeTab"], Coroutine[Any, Any, None]]
 
 LONG = 30.0
 """Seconds after which a test has failed; nothing here takes one."""
@@ -83,7 +83,7 @@ class FakeBrowser:
         tab = FakeTab(self, urlsplit(url).hostname or "", script, listener)
         self.tabs.append(tab)
         self.urls.append(url)
-        task = asyncio.ensure_future(self.stories[urlsplit(url).path](tab))  # type: ignore[arg-type]
+        task = asyncio.ensure_future(self.stories[urlsplit(url).path](tab))
         self._tasks.add(task)
         return tab
 
@@ -116,14 +116,22 @@ class Ground:
         self.browsers.append(browser)
         return browser
 
-    async def run(self, *pages: str | Unrunnable, jobs: int = 2, **more: Any) -> list[Result]:
-        """Run pages, each named by its story."""
+    async def run(
+        self, *pages: str | Unrunnable, jobs: int = 2, first: bool = True, **more: Any
+    ) -> list[Result]:
+        """Run pages, each named by its story; `first` is whether a browser is there already."""
         runner = Runner(self.server)
-        if not self.browsers:
-            self.browsers.append(FakeBrowser(self.stories))
-        runner.browser = self.browsers[0]
+        if first:
+            if not self.browsers:
+                self.browsers.append(FakeBrowser(self.stories))
+            runner.browser = self.browsers[0]
         targets = [Target(p, f"/{p}") if isinstance(p, str) else p for p in pages]
-        arguments = {"jobs": jobs, "limits": Limits(), "output": self.output, "reconnect": self.again}
+        arguments: dict[str, Any] = {
+            "jobs": jobs,
+            "limits": Limits(),
+            "output": self.output,
+            "reconnect": self.again,
+        }
         try:
             async with asyncio.timeout(LONG):
                 return await run_all(runner, targets, more.pop("arguments", ()), **(arguments | more))
@@ -404,17 +412,39 @@ async def test_a_page_that_was_not_in_the_browser_yet_is_run_in_the_next(ground:
     assert [len(browser.tabs) for browser in ground.browsers] == [0, 2]
 
 
-async def test_it_is_given_up_when_browser_after_browser_ends(ground: Ground) -> None:
+async def test_it_is_given_up_when_browser_after_browser_ends(
+    ground: Ground, capfd: pytest.CaptureFixture[str]
+) -> None:
     results = await ground.run(*["kills"] * 3, "hello", "hello", jobs=1)
     assert codes(results) == [125] * 5
     assert len(ground.browsers) == 3
-    assert "the browser ended: killed by SIGKILL" in results[3].outcome.reason
+    assert results[3].outcome.reason == "hello was not run: The browser ended: killed by SIGKILL\nlast words"
     assert all(result.outcome.failed for result in results)
+    told = capfd.readouterr().err
+    assert told.count("last words") == 3  # once for each browser
+    assert "fetchkit: hello: 125 (0.0 s): was not run: The browser ended: killed by SIGKILL\n" in told
 
 
 async def test_a_page_that_ends_shows_that_there_is_use_in_another_browser(ground: Ground) -> None:
     pages = ["kills", "kills", "hello", "kills", "kills", "fails", "kills", "hello"]
     assert codes(await ground.run(*pages, jobs=1)) == [125, 125, 0, 125, 125, 42, 125, 0]
+
+
+async def test_a_first_browser_that_does_not_start_ends_it(
+    ground: Ground, capfd: pytest.CaptureFixture[str]
+) -> None:
+    tries = 0
+
+    def starts(_browser: FakeBrowser) -> None:
+        nonlocal tries
+        tries += 1
+        raise BrowserError("Cannot start: no memory.")
+
+    ground.starts = starts
+    results = await ground.run("hello", "hello", first=False)
+    assert codes(results) == [125, 125]
+    assert tries == 1
+    assert capfd.readouterr().err.count("fetchkit: Cannot start: no memory.\n") == 1
 
 
 async def test_a_browser_that_does_not_start_is_tried_again_but_not_for_ever(ground: Ground) -> None:
@@ -564,11 +594,13 @@ async def test_a_report_that_cannot_be_written_is_known_before_anything_runs(
     reports: Path, name: str
 ) -> None:
     (reports / "folder").mkdir()
+    began = False
     with (
         pytest.raises(ConfigError, match=r"^--junit .* cannot be written: .*\.$"),
         reported(Output(), reports / name),
     ):
-        pytest.fail("it began")
+        began = True
+    assert not began
     assert os.listdir(reports) == ["folder"]
 
 

@@ -12,7 +12,7 @@ import pytest
 
 from fetchkit.run.output import Output
 from fetchkit.run.program import Outcome
-from fetchkit.run.progress import shown
+from fetchkit.run.progress import Progress, _Bar, shown
 from fetchkit.run.results import Result
 
 ERASE = "\r\x1b[2K"
@@ -22,6 +22,8 @@ FAILED = Result("b.html", Outcome(1, "b.html did not catch an error."), 1.2)
 
 class Terminal:
     """A terminal whose picture can be read; within the block it is both standard streams.
+
+    Nobody reads while something is written: that must be less than the 4 KiB that the kernel holds (n_tty.c).
 
     pytest puts its own in their place between a fixture and its test, so that it is no fixture.
     """
@@ -69,6 +71,12 @@ def environment(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.delenv("NO_COLOR", raising=False)
 
 
+def draw(bar: Progress) -> None:
+    """Draw the bar now, and not when its time has come."""
+    assert isinstance(bar, _Bar)
+    bar._draw()
+
+
 async def test_off_a_terminal_every_page_that_ended_has_a_line(capfd: pytest.CaptureFixture[str]) -> None:
     output = Output()
     with shown(output, 2) as progress:
@@ -107,7 +115,7 @@ async def test_a_terminal_has_a_bar_with_counts_and_names() -> None:
         progress.ended(PASSED)
         progress.ended(FAILED)
         progress.started("c.html")
-        progress._draw()  # type: ignore[attr-defined]  not only when its time has come
+        draw(progress)
         *above, bar = terminal.picture()
         assert above == ["fetchkit: b.html: 1 (1.2 s): did not catch an error."]
         assert re.search(r"2/3 1 passed, 1 failed 0:00:0\d c\.html", bar), bar
@@ -127,11 +135,11 @@ async def test_output_stands_above_the_bar_which_is_drawn_once_a_batch() -> None
     with Terminal() as terminal, shown(output, 1) as progress:
         before = terminal.raw().count("0/1")
         progress.started("a.html")
-        for number in range(1000):
+        for number in range(100):
             output.write("stdout", f"line {number}", prefix="a.html | ")
         output.flush()
         *above, bar = terminal.picture()
-        assert above == [f"a.html | line {number}" for number in range(1000)]
+        assert above == [f"a.html | line {number}" for number in range(100)]
         assert "0/1" in bar
         assert terminal.raw().count("0/1") - before == 1
 
@@ -162,7 +170,7 @@ async def test_a_page_cannot_steer_the_terminal() -> None:
     output = Output()
     with Terminal() as terminal, shown(output, 1) as progress:
         progress.started("[red]a[/red] :smile:")
-        progress._draw()  # type: ignore[attr-defined]  not only when its time has come
+        draw(progress)
         output.write("stdout", "\x1b[2J[bold]\x9b", prefix="[red]a[/red] | ")
         output.flush()
         *above, bar = terminal.picture()
@@ -178,7 +186,7 @@ async def test_the_bar_is_one_line_however_many_pages_run(
     with Terminal() as terminal, shown(Output(), 64) as progress:
         for number in range(64):
             progress.started(f"a-long-name-of-a-page-{number}.html")
-        progress._draw()  # type: ignore[attr-defined]
+        draw(progress)
         (bar,) = terminal.picture()
         assert len(bar.rstrip()) <= columns
 

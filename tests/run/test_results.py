@@ -88,6 +88,10 @@ def test_a_name_is_one_line_that_no_terminal_obeys() -> None:
         (ABORTED, "b.html: 134 (1.1 s): aborted."),
         (EXITED, "c.html: 42 (0.1 s)"),
         (MISSING, "d.html: 125 (0.0 s): does not exist."),
+        (
+            Result("e", Outcome(125, "The browser ended.\nlast\nwords"), 1),
+            "e: 125 (1.0 s): The browser ended.",
+        ),
     ],
 )
 def test_one_line_tells_of_one_page(result: Result, expected: str) -> None:
