@@ -47,6 +47,7 @@ class Answered:
         seconds: from the parsed request head to the last byte handed over.
         peer: address of the client, empty when it is gone.
         note: what is worth knowing besides, such as `br` or `bytes 0-7`; why, and what helps, for a refusal.
+        host: value of Host.
     """
 
     method: str
@@ -56,6 +57,7 @@ class Answered:
     seconds: float
     peer: str = ""
     note: str = ""
+    host: str = ""
 
 
 @frozen

@@ -61,7 +61,8 @@ async def running(
 
     Args:
         config: the settings.
-        pages, markup: as `build_app` takes them.
+        pages: as `build_app` takes them.
+        markup: likewise.
 
     Raises:
         ConfigError, ListenError: before anything is announced.

@@ -56,7 +56,7 @@ INTERRUPTED: Final = 130
 # Seconds for the page with all its files to load; a build of 100 MB takes one from a disk of today.
 LOAD_SECONDS: Final = 30.0
 # Seconds in which an idle page without a program may still start one: a user's click cannot come.
-IDLE_SECONDS: Final = 3.0
+IDLE_SECONDS: Final = 2.0
 # Seconds for the rest of what a crash prints.
 CRASH_SECONDS: Final = 2.0
 # Seconds without a message until emrun's `^exit^`, which waits for all of them, counts as lost.

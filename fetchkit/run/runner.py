@@ -1,6 +1,7 @@
 """Runs pages: opens each in the browser, and brings to its Program all that is heard of it."""
 
 import asyncio
+import contextlib
 import json
 import math
 from collections.abc import Callable
@@ -74,16 +75,30 @@ class _Active:
 
     Attributes:
         program: its state.
-        changed: set when there may be an outcome, or an earlier deadline.
+        until: when whoever waits for it looks again.
+        changed: set when that is too late: there is an outcome, or an earlier deadline.
     """
 
     program: Program
+    until: float = math.inf
     changed: asyncio.Event = field(factory=asyncio.Event)
 
     def after(self) -> None:
-        """Wake whoever waits for the outcome."""
-        if self.program.outcome is not None:
+        """Something was heard."""
+        if self.program.outcome is not None or self.program.wake < self.until:
             self.changed.set()
+
+    async def ended(self) -> Outcome:
+        """Wait for the outcome."""
+        loop = asyncio.get_running_loop()
+        while self.program.outcome is None:
+            self.until = self.program.wake
+            rest = None if self.until == math.inf else max(self.until - loop.time(), 0)
+            with contextlib.suppress(TimeoutError):
+                await asyncio.wait_for(self.changed.wait(), rest)
+            self.changed.clear()
+            self.program.tick(loop.time())
+        return self.program.outcome
 
 
 @define(eq=False)
@@ -150,37 +165,34 @@ class Runner:
             query: of its URL.
             keeps_tab: leave the tab open, for a browser that is about to be closed.
         """
-        loop = asyncio.get_running_loop()
-        program = Program(target.name, limits, loop.time(), write, says)
-        active = _Active(program)
-        self._active[f"{host}:{self.server.port}"] = active
-        tab = None
+        program = Program(target.name, limits, asyncio.get_running_loop().time(), write, says)
+        active, place = _Active(program), f"{host}:{self.server.port}"
+        self._active[place] = active
+        if self.browser is None:  # what comes late, when the server stops, is this program's too
+            return await active.ended()
+        self.browser.gone.add_done_callback(lambda gone: self._gone(active, gone))
+        opening = asyncio.ensure_future(
+            self.browser.open(
+                self.url_of(target, query, host),
+                script=page_script(arguments),
+                listener=lambda event: self._told(active, event),
+            )
+        )
+        ended = asyncio.ensure_future(active.ended())
         try:
-            if self.browser is not None:
-                self.browser.gone.add_done_callback(lambda gone: self._gone(active, gone))
-                tab = await self.browser.open(
-                    self.url_of(target, query, host),
-                    script=page_script(arguments),
-                    listener=lambda event: self._told(active, event),
-                )
-            return await self._ended(active)
+            await asyncio.wait([opening, ended], return_when=asyncio.FIRST_COMPLETED)
+            if opening.done():
+                opening.result()
+            return await ended
         except BrowserError as error:
             return Outcome(NEVER_STARTED, str(error), failed=True)
         finally:
-            if tab is not None and not keeps_tab:
-                await tab.close()
-            if not keeps_tab:
-                self._active.pop(f"{host}:{self.server.port}", None)
-
-    async def _ended(self, active: _Active) -> Outcome:
-        loop, program = asyncio.get_running_loop(), active.program
-        while program.outcome is None:
-            rest = program.wake - loop.time()
-            try:
-                await asyncio.wait_for(active.changed.wait(), None if rest == math.inf else max(rest, 0))
-            except TimeoutError:
-                program.tick(loop.time())
-        return program.outcome
+            ended.cancel()
+            del self._active[place]
+            if not opening.done():
+                opening.cancel()
+            elif not keeps_tab and not opening.cancelled() and opening.exception() is None:
+                await opening.result().close()
 
     def _told(self, active: _Active, event: TabEvent) -> None:
         """Something of the driver."""
@@ -210,17 +222,16 @@ class Runner:
     def _heard(self, event: Event) -> None:
         """Something of the server."""
         match event:
-            case Answered(target=target, status=status):
-                if status >= _FAILED and len(self._active) == 1 and not target.startswith(_FAVICON):
-                    for active in self._active.values():
-                        active.program.missed(f"{target}: {status}")
+            case Answered(target=target, status=status, host=host):
+                if status >= _FAILED and not target.startswith(_FAVICON) and (active := self._of(host)):
+                    active.program.missed(f"{target}: {status}")
             case PageLoaded() | PagePrinted() | PageEnded() | PageReported():
                 self._heard_of(event)
             case _:
                 pass
 
     def _heard_of(self, event: Any) -> None:
-        active = self._of(event.page.url)
+        active = self._of(urlsplit(event.page.url).netloc)
         if active is None:
             return
         program, now = active.program, asyncio.get_running_loop().time()
@@ -236,11 +247,11 @@ class Runner:
                 program.loaded_as_emrun()
         active.after()
 
-    def _of(self, url: str) -> _Active | None:
-        """The program of a page; where only one runs it is that, whatever the page is called."""
-        if len(self._active) == 1:
+    def _of(self, host: str) -> _Active | None:
+        """The program at a host with its port; whoever opens pages by themselves may call it otherwise."""
+        if self.browser is None and len(self._active) == 1:
             return next(iter(self._active.values()))
-        return self._active.get(urlsplit(url).netloc)
+        return self._active.get(host)
 
 
 def _reports(text: str) -> list[str]:

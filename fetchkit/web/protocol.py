@@ -231,5 +231,6 @@ class _AnswerReporter(AbstractAccessLogger):
                 seconds=time,
                 peer=request.remote or "",
                 note=getattr(response, "note", ""),
+                host=request.headers.get("Host", "") if parsed else "",
             )
         )
