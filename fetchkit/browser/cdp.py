@@ -112,6 +112,13 @@ class Connection(asyncio.Protocol):
             self._pending[self._send(method, params, session)] = future
         return future
 
+    def promise(self) -> "asyncio.Future[_Params]":
+        """What an event is going to fulfil; it fails as a command does when the browser is gone."""
+        future: asyncio.Future[_Params] = asyncio.get_running_loop().create_future()
+        self._count += 1
+        self._pending[self._count] = future
+        return future
+
     def close(self) -> None:
         """End the conversation."""
         if self._transport is not None:
@@ -299,6 +306,7 @@ class ChromiumTab:
         self._context = context
         self._forget = forget
         self._target = ""
+        self._attached = connection.promise()
         self._listener: Listener | None = None
         self._status_known = False
         self._failed = False
@@ -310,9 +318,12 @@ class ChromiumTab:
         """The browser gave us the page."""
         self.session, self._target = session, target
         self._connection.handlers[session] = self._heard
+        if not self._attached.done():
+            self._attached.set_result({})
 
     async def prepare(self) -> None:
         """Make it ready for any page."""
+        await self._attached  # usually before its creation is answered, but not on a busy machine
         calls = [
             self._call("Page.enable", {}),
             self._call("Runtime.enable", {}),

@@ -7,6 +7,7 @@ import socket
 import subprocess
 import sys
 import tempfile
+import time
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Final, Self
@@ -164,8 +165,12 @@ class Process:
             import shutil  # noqa: PLC0415  hardly ever needed, and the browser's start is waiting
 
             scratch = os.path.join("/tmp", os.path.basename(self.folder))  # noqa: S108  the keeper made it
+            deadline = time.monotonic() + END_SECONDS
             for folder in (self.folder, scratch):
-                shutil.rmtree(folder, ignore_errors=True)
+                # What was killed may need a moment, and write until then.
+                while os.path.lexists(folder) and time.monotonic() < deadline:
+                    shutil.rmtree(folder, ignore_errors=True)
+                    time.sleep(0.01)
         self.pid, self.folder = 0, ""
 
 

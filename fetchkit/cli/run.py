@@ -1,6 +1,7 @@
 """`fetchkit run`: emrun's job. Options of emrun's are spelled as there, with `-` or `_`."""
 
 import asyncio
+import json
 import os
 import shlex
 import signal
@@ -193,6 +194,8 @@ def _run(config: Config, asked: Asked) -> int:
         return _in_loop(run_session(config, asked, started, headless=headless))
     except (BrowserError, PageError) as error:
         click.echo(f"fetchkit: {error}", err=True)
+        if asked.json_lines:
+            click.echo(json.dumps({"event": "exit", "code": NEVER_STARTED, "reason": str(error)}))
         return NEVER_STARTED
     finally:
         if started is not None:
@@ -230,8 +233,6 @@ def _warn_of_misplaced(context: click.Context, arguments: tuple[str, ...]) -> No
 def _list_browsers(*, as_json: bool) -> None:
     found = browsers.installed()
     if as_json:
-        import json  # noqa: PLC0415
-
         click.echo(json.dumps([{"name": each.name, "path": each.path} for each in found]))
         return
     for each in found:

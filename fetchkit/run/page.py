@@ -13,6 +13,8 @@ __all__ = ["SUFFIX", "Kind", "address", "is_html", "is_script", "kind_of", "page
 SUFFIX: Final = ".run.html"
 """What a page made for a script is called besides: it lies where the script does, for relative URLs."""
 
+# A server should take targets of 8000 bytes (RFC 9112, section 3); half of that is left to the path.
+MAX_QUERY: Final = 4000
 _HTML: Final = (".html", ".htm", ".xhtml")
 _SCRIPTS: Final = (".js", ".mjs", ".cjs")
 
@@ -96,6 +98,7 @@ def query(arguments: tuple[str, ...]) -> str:
     """The arguments as emrun puts them into the query, for builds whose Module object is out of reach.
 
     What emrun_prejs.js makes of escapes depends on its version; where the object can be reached it does not
-    matter.
+    matter. Arguments that are too long for a request target are left out.
     """
-    return f"?{'&'.join(quote(each, safe='') for each in arguments)}" if arguments else ""
+    text = f"?{'&'.join(quote(each, safe='') for each in arguments)}"
+    return text if arguments and len(text) <= MAX_QUERY else ""
