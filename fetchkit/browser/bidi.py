@@ -173,7 +173,9 @@ class Firefox:
         user = (await call("browser.createUserContext", {}))["userContext"]
         tab = FirefoxTab(self._connection, user, listener)
         try:
-            created = await call("browsingContext.create", {"type": "tab", "userContext": user})
+            # A window, as a hidden tab gets no frames; and before Firefox shows another tab it waits for the
+            # one that it showed, which may be in an endless loop.
+            created = await call("browsingContext.create", {"type": "window", "userContext": user})
             await tab.load(created["context"], url, script)
         except BaseException:
             await tab.close()

@@ -115,8 +115,13 @@ class Connection(asyncio.Protocol):
     def promise(self) -> "asyncio.Future[_Params]":
         """What an event is going to fulfil; it fails as a command does when the browser is gone."""
         future: asyncio.Future[_Params] = asyncio.get_running_loop().create_future()
-        self._count += 1
-        self._pending[self._count] = future
+        if self._lost:
+            future.set_exception(self._line.process.error())
+        else:
+            self._count += 1
+            number = self._count
+            self._pending[number] = future
+            future.add_done_callback(lambda _: self._pending.pop(number, None))
         return future
 
     def close(self) -> None:
@@ -164,7 +169,7 @@ class Connection(asyncio.Protocol):
             # It lives and does not listen any more: of no use, and nobody else would end it.
             self._line.process.let_go()
             await asyncio.wait([self._line.ended], timeout=_LAST_WORDS_SECONDS)
-        for future in self._pending.values():
+        for future in list(self._pending.values()):
             if not future.done():
                 future.set_exception(self._line.process.error())
                 future.exception()  # who waits hears it; nobody need
@@ -402,6 +407,10 @@ class ChromiumTab:
             self._connection.handlers.pop(params["sessionId"], None)
         elif method == "Network.responseReceived":
             self._responded(params)
+        elif method == "Page.frameNavigated":
+            url = params["frame"]["url"]
+            if "parentId" not in params["frame"] and url.startswith("about:"):  # the script is not there
+                self._tell(LoadFailed(f"it went to {url}"))
 
     def _worker(self, session: str) -> None:
         self._workers.add(session)

@@ -99,6 +99,8 @@ class Browser:
             actions += [(os.POSIX_SPAWN_DUP2, devtools, 3), (os.POSIX_SPAWN_DUP2, devtools, 4)]
         environment = os.environ | {
             "TMPDIR": temp,
+            # Else what dconf and others remember would stay in the home folder.
+            "XDG_CACHE_HOME": temp,
             # Reports of crashes are nobody's business, and would be written into the home folder.
             "BREAKPAD_DUMP_LOCATION": temp,
             "MOZ_CRASHREPORTER_DISABLE": "1",

@@ -56,7 +56,8 @@ class _Command(click.Command):
 
     def parse_args(self, context: click.Context, arguments: list[str]) -> list[str]:
         """Sort the words; `context.obj` gets pages and arguments."""
-        words = [_hyphenated(word) for word in arguments]
+        ours = _names_of(self)
+        words = [_hyphenated(word, ours) for word in arguments]
         if "--" in arguments:
             at = arguments.index("--")
             rest = super().parse_args(context, words[:at])
@@ -78,10 +79,16 @@ class _Command(click.Command):
         return rest
 
 
-def _hyphenated(word: str) -> str:
-    """`--serve_root=x` -> `--serve-root=x`."""
+def _hyphenated(word: str, ours: set[str]) -> str:
+    """`--serve_root=x` -> `--serve-root=x`; what is no option of ours stays, as the browser's arguments."""
     name, equals, value = word.partition("=")
-    return name.replace("_", "-") + equals + value if name.startswith("--") else word
+    hyphenated = name.replace("_", "-")
+    return hyphenated + equals + value if hyphenated in ours else word
+
+
+def _names_of(command: click.Command) -> set[str]:
+    names = (name for parameter in command.params for name in (*parameter.opts, *parameter.secondary_opts))
+    return {name for name in names if name.startswith("--")}
 
 
 def _more_options(command: Any) -> Any:
@@ -163,9 +170,7 @@ def _configured(config: Config, given: dict[str, Any], hostname: str) -> Config:
     """The settings with the flags of `run`, and with what holds for a run alone."""
     run_flags = {name: value for name, value in given.items() if value not in (None, ())}
     if "browser_args" in run_flags:
-        run_flags["browser_args"] = tuple(
-            arg for args in run_flags["browser_args"] for arg in shlex.split(args)
-        )
+        run_flags["browser_args"] = tuple(arg for args in run_flags["browser_args"] for arg in _words(args))
     # A page that reloads itself when its build changes would begin anew in the middle of a run.
     config = evolve(config, run=evolve(config.run, **run_flags), reload=False)
     if config.dump_out_directory is None:
@@ -173,6 +178,13 @@ def _configured(config: Config, given: dict[str, Any], hostname: str) -> Config:
     if hostname and not config.host and hostname != "localhost":
         config = evolve(config, host=(hostname,), allow_host=(*config.allow_host, hostname))
     return config
+
+
+def _words(args: str) -> list[str]:
+    try:
+        return shlex.split(args)
+    except ValueError as error:
+        raise ConfigError(f"--browser-args {args} cannot be split into words: {error}.") from error
 
 
 def _common_root(pages: tuple[str, ...]) -> Path:
@@ -220,9 +232,9 @@ def _warn_of_misplaced(context: click.Context, arguments: tuple[str, ...]) -> No
     """Say where a flag of ours stands behind the page, if nothing tells that it is meant so."""
     if "--" in sys.argv:
         return
-    ours = {name for parameter in context.command.params for name in parameter.opts}
+    ours = _names_of(context.command)
     for word in arguments:
-        if (name := _hyphenated(word).partition("=")[0]) in ours and name.startswith("--"):
+        if (name := _hyphenated(word, ours).partition("=")[0]) in ours:
             click.echo(
                 f"fetchkit: {name} stands behind the page, so the program gets it;"
                 " `--` between them says that you mean it.",

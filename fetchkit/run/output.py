@@ -39,6 +39,8 @@ class Output:
     _scheduled: bool = False
     unread: asyncio.Event = field(factory=asyncio.Event)
     """Set once nobody reads any more."""
+    lost: dict[str, OSError] = field(factory=dict)
+    """Why a file has not all of its stream, as on a full disk."""
 
     def write(self, stream: str, text: str, *, page: str = "", prefix: str = "") -> None:
         """One call of a page's `out()` or `err()`: a line, or several.
@@ -52,7 +54,10 @@ class Output:
         lines = prefix + text.replace("\n", f"\n{prefix}") if prefix else text
         log = self.logs.get(stream)
         if log is not None:
-            log.write(lines.encode("utf-8", "surrogatepass") + b"\n")
+            try:
+                log.write(lines.encode("utf-8", "surrogatepass") + b"\n")
+            except OSError as error:
+                self.lost.setdefault(stream, error)
         if self.json_lines:
             whose = {"page": page} if page else {}
             self._put("stdout", json.dumps({"event": stream, **whose, "text": text}))
@@ -123,7 +128,7 @@ def opened(*, json_lines: bool, logs: Mapping[str, Path | None]) -> Iterator[Out
     """The output, with its files open; what was written is there when the block is left.
 
     Raises:
-        ConfigError: a file cannot be written.
+        ConfigError: a file cannot be written, or, when the block is left, could not be to its end.
     """
     with contextlib.ExitStack() as stack:
         files: dict[str, BinaryIO] = {}
@@ -132,11 +137,20 @@ def opened(*, json_lines: bool, logs: Mapping[str, Path | None]) -> Iterator[Out
                 try:
                     files[stream] = stack.enter_context(path.open("ab"))
                 except OSError as error:
-                    raise ConfigError(
-                        f"--log-{stream} {path} cannot be written: {error.strerror}."
-                    ) from error
+                    raise _unwritten(stream, path, error) from error
         output = Output(json_lines, files)
         try:
             yield output
         finally:
             output.flush()
+            for stream, file in files.items():
+                try:
+                    file.close()
+                except OSError as error:
+                    output.lost.setdefault(stream, error)
+    for stream, reason in output.lost.items():
+        raise _unwritten(stream, logs[stream], reason) from reason
+
+
+def _unwritten(stream: str, path: Path | None, error: OSError) -> ConfigError:
+    return ConfigError(f"--log-{stream} {path} cannot be written: {error.strerror}.")

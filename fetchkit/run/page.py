@@ -4,7 +4,7 @@ import html
 import json
 import re
 from typing import Final
-from urllib.parse import quote
+from urllib.parse import quote as percent_encode
 
 from attrs import frozen
 
@@ -20,7 +20,7 @@ _SCRIPTS: Final = (".js", ".mjs", ".cjs")
 
 # The end of what emcc writes with -sEXPORT_ES6, and with -sMODULARIZE (emcc.py, modularize).
 _TAIL: Final = 2048
-_EXPORT: Final = re.compile(r"\bexport\s+default\b|\bexport\s*\{[^}]*\bas\s+default\b")
+_EXPORT: Final = re.compile(r"\bexport\s+default\b|\bexport\s*\{[^}]*\bdefault\b")
 _FACTORY: Final = re.compile(
     r"\bdefine\(\[\],\s*(?:function\s*\(\)\s*\{\s*return\b|\(\)\s*=>)\s*([A-Za-z_$][\w$]*)"
 )
@@ -58,9 +58,9 @@ def page_for(name: str, kind: Kind) -> bytes:
 
     The canvas is where SDL and the like look for it.
     """
-    source = html.escape(quote(name))
+    source = html.escape(_quote(name))
     if kind.module:
-        address = json.dumps(f"./{quote(name)}")
+        address = json.dumps(f"./{_quote(name)}")
         script = (
             f'<script type="module">import * as made from {address};\n'
             "if (typeof made.default === 'function') await made.default(options);</script>"
@@ -76,7 +76,7 @@ def page_for(name: str, kind: Kind) -> bytes:
         '<canvas id="canvas" tabindex="-1"></canvas>\n'
         "<script>var Module = { canvas: document.getElementById('canvas') }, options = Module;</script>\n"
         f"{script}\n"
-    ).encode()
+    ).encode("utf-8", "replace")
 
 
 def is_script(name: str) -> bool:
@@ -91,7 +91,7 @@ def is_html(name: str) -> bool:
 
 def address(path: str) -> str:
     """The path of a URL for a path below the served root, with slashes."""
-    return "/" + quote(path)
+    return "/" + _quote(path)
 
 
 def query(arguments: tuple[str, ...]) -> str:
@@ -100,5 +100,10 @@ def query(arguments: tuple[str, ...]) -> str:
     What emrun_prejs.js makes of escapes depends on its version; where the object can be reached it does not
     matter. Arguments that are too long for a request target are left out.
     """
-    text = f"?{'&'.join(quote(each, safe='') for each in arguments)}"
+    text = f"?{'&'.join(_quote(each, safe='') for each in arguments)}"
     return text if arguments and len(text) <= MAX_QUERY else ""
+
+
+def _quote(text: str, safe: str = "/") -> str:
+    """Percent-encode text of the file system or the command line, whose foreign bytes are surrogates."""
+    return percent_encode(text, safe, errors="surrogateescape")

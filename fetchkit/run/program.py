@@ -66,6 +66,7 @@ MAX_LOADS: Final = 10
 # As the kernel takes it from exit(): the low eight bits.
 _STATUS_MASK: Final = 0xFF
 _EXCEPTION: Final = "exception thrown: "  # library.js, handleException
+_NO_MESSAGE: Final = "an error without a message"  # as of `throw ''`
 
 
 def exit_code(status: int) -> int:
@@ -196,6 +197,9 @@ class Program:
     def _returned(self, text: str, _now: float) -> None:
         self._status = _status(text)
 
+    def _closes(self, _text: str, _now: float) -> None:
+        self.closed()
+
     def _aborted(self, _text: str, now: float) -> None:
         self._fatal = True
         self._set("crash", now, CRASH_SECONDS)
@@ -225,10 +229,11 @@ class Program:
             error = json.loads(text)
             name, message, stack = (str(error[key]) for key in ("name", "message", "stack"))
             fatal = bool(error["fatal"])
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             name, message, stack, fatal = "", text, "", False
         head = f"{name}: {message}" if name else message
-        self._crash = stack if message in stack.partition("\n")[0] and stack else f"{head}\n{stack}".rstrip()
+        crash = stack if message in stack.partition("\n")[0] and stack else f"{head}\n{stack}".rstrip()
+        self._crash = crash or _NO_MESSAGE
         self._fatal = self._fatal or fatal
         self._set("crash", now, CRASH_SECONDS)
 
@@ -251,6 +256,7 @@ class Program:
     _REPORTS: ClassVar[dict[str, Callable[["Program", str, float], None]]] = {
         "E": _emruns_message,
         "a": _aborted,
+        "c": _closes,
         "d": _document,
         "e": _said_err,
         "i": _idle,
@@ -380,14 +386,15 @@ class Program:
             if self._crash and self._same_frames(text, self._crash):
                 return
             self._release()
-            self._held = text
-        else:
-            self._print("stderr", text, now)
+            if self.outcome is None:
+                self._held = text
+                return
+        self._print("stderr", text, now)
 
     def _is_held(self, report: str) -> bool:
         try:
             stack = str(json.loads(report)["stack"])
-        except (ValueError, TypeError, KeyError):
+        except (ValueError, TypeError, KeyError, RecursionError):
             return False
         if self._same_frames(self._held, stack):
             self._held = ""
@@ -408,8 +415,7 @@ class Program:
         self._end(Outcome(exit_code(self._status or 0)))
 
     def _end(self, outcome: Outcome) -> None:
-        if self._held and not outcome.crash:
-            self._release()
+        self._release()
         self.outcome = outcome
         self._deadlines.clear()
 

@@ -46,8 +46,8 @@ def locate(name: str, root: Path) -> Target:
         ConfigError: it lies outside the served folder.
     """
     file = Path(os.path.abspath(name))
-    if not file.is_file():
-        what = "is a folder: name the page in it" if file.is_dir() else "does not exist"
+    if not os.path.isfile(file):  # Path's own raises where a name is too long
+        what = "is a folder: name the page in it" if os.path.isdir(file) else "does not exist"
         raise PageError(f"{name} {what}.")
     try:
         relative = file.relative_to(os.path.abspath(root)).as_posix()

@@ -1,23 +1,22 @@
 """Pages that run as programs within a test."""
 
-import asyncio
 import os
+from typing import Final
 
-from attrs import define, field, frozen
+from attrs import define, evolve, field, frozen
 
-from fetchkit.browser import find, process
-from fetchkit.browser.driver import Browser, connect
-from fetchkit.errors import ConfigError
+from fetchkit.errors import ConfigError, FetchkitError, PageError
 from fetchkit.run.page import query as query_of
 from fetchkit.run.program import Limits, Outcome
 from fetchkit.run.runner import Runner, readable_crash
-from fetchkit.run.target import locate
+from fetchkit.run.target import Target, locate
 from fetchkit.server import Server
 from fetchkit.testing.background import Background
+from fetchkit.testing.browsers import BrowserKeeper
 
-__all__ = ["BrowserKeeper", "PageResult", "PageRunner"]
+__all__ = ["PageResult", "PageRunner"]
 
-TIMEOUT = 30.0
+TIMEOUT: Final = 30.0
 """Seconds for a page, unless a test says otherwise."""
 
 
@@ -46,56 +45,17 @@ class PageResult:
         Raises:
             AssertionError: the exit code is not 0; it tells what the page printed.
         """
+        __tracebackhide__ = True
         if self.exit_code:
-            told = [
-                f"exit code {self.exit_code}. {self.reason}".rstrip(),
-                self.crash,
-                self.stderr,
-                self.stdout,
-            ]
+            head = f"exit code {self.exit_code}. {self.reason}".rstrip()
+            told = (head, self.crash, self.stderr.rstrip("\n"), self.stdout.rstrip("\n"))
             raise AssertionError("\n".join(filter(None, told)))
         return self
 
 
 @define(eq=False)
-class BrowserKeeper:
-    """The browser of a test run: started for the first page, ended with the run, anew when it dies."""
-
-    background: Background
-    wanted: str = ""
-    headless: bool = True
-    _process: process.Process | None = None
-    _browser: Browser | None = None
-
-    async def get(self) -> Browser:
-        """The browser, which runs.
-
-        Raises:
-            BrowserError: there is none, or it does not start.
-        """
-        if self._browser is not None and self._browser.gone.done():
-            await self._end()
-        if self._browser is None:
-            self._process = process.start(find.find(self.wanted), headless=self.headless)
-            self._browser = await connect(self._process)
-        return self._browser
-
-    def close(self) -> None:
-        """End it."""
-        self.background.call(self._end())
-
-    async def _end(self) -> None:
-        browser, self._browser = self._browser, None
-        ended, self._process = self._process, None
-        if browser is not None:
-            await browser.close()
-        if ended is not None:
-            await asyncio.to_thread(ended.close)
-
-
-@define(eq=False)
 class PageRunner:
-    """Runs pages of a server; call it, or await `run_async`.
+    """Runs pages of a server; call it, or await `run_async`; several at once, if you like.
 
     Attributes:
         server: where the pages come from.
@@ -106,10 +66,10 @@ class PageRunner:
     _browsers: BrowserKeeper
     _pages: dict[str, bytes]
     _runner: Runner = field(init=False)
-    _count: int = 0
+    _count: int = field(default=0, init=False)
 
     def __attrs_post_init__(self) -> None:
-        self._runner = self._background.call(_runner_of(self.server))
+        self._runner = Runner(self.server)
 
     def __call__(self, page: str | os.PathLike[str], *arguments: str, seconds: float = TIMEOUT) -> PageResult:
         """Run a page to its end.
@@ -120,30 +80,33 @@ class PageRunner:
             seconds: after which it is ended, with exit code 124.
 
         Raises:
-            PageError: there is no such page.
-            BrowserError: there is no browser, or it does not start.
+            PageError: there is no such page in the served folder.
+            BrowserError: the browser does not start.
         """
-        return self._background.call(self._run(page, arguments, seconds))
+        __tracebackhide__ = True
+        try:
+            return self._background.call(self._run(os.fspath(page), arguments, seconds))
+        except FetchkitError as error:  # its way through the loop tells nobody anything
+            raise error.with_traceback(None) from None
 
     async def run_async(
         self, page: str | os.PathLike[str], *arguments: str, seconds: float = TIMEOUT
     ) -> PageResult:
         """The same, for an asynchronous test: its loop goes on meanwhile."""
-        return await self._background.call_async(self._run(page, arguments, seconds))
+        __tracebackhide__ = True
+        try:
+            return await self._background.call_async(self._run(os.fspath(page), arguments, seconds))
+        except FetchkitError as error:
+            raise error.with_traceback(None) from None
 
     def close(self) -> None:
         """Listen no more."""
-        self._background.call(_close(self._runner))
+        self._runner.close()
 
-    async def _run(
-        self, page: str | os.PathLike[str], arguments: tuple[str, ...], seconds: float
-    ) -> PageResult:
+    async def _run(self, page: str, arguments: tuple[str, ...], seconds: float) -> PageResult:
         if not all(isinstance(each, str) for each in arguments):
-            raise ConfigError("The arguments of a program are texts.")
-        root = self.server.config.directory
-        target = locate(os.path.join(root, page), root)
-        if target.made:
-            self._pages[target.path] = target.made
+            raise TypeError(f"The arguments of a program are texts: {arguments!r}.")
+        target = self._target(page)
         self._runner.browser = await self._browsers.get()
         self._count += 1
         printed: dict[str, list[str]] = {"stdout": [], "stderr": []}
@@ -157,15 +120,21 @@ class PageRunner:
         )
         return await self._result(outcome, printed)
 
+    def _target(self, page: str) -> Target:
+        root = self.server.config.directory
+        try:
+            target = locate(os.path.join(root, page), root)
+        except ConfigError:
+            raise PageError(
+                f"{page} is not in the served folder {root}: serve another `directory`."
+            ) from None
+        if target.made:
+            self._pages[target.path] = target.made
+        return evolve(target, name=page)
+
     async def _result(self, outcome: Outcome, printed: dict[str, list[str]]) -> PageResult:
         crash = await readable_crash(outcome, self.server) if outcome.crash else ""
+        # The limit has another name here.
+        reason = outcome.reason.replace("(--timeout)", "(seconds=)")
         stdout, stderr = ("".join(printed[stream]) for stream in ("stdout", "stderr"))
-        return PageResult(outcome.code, stdout, stderr, outcome.reason, crash)
-
-
-async def _runner_of(server: Server) -> Runner:
-    return Runner(server)
-
-
-async def _close(runner: Runner) -> None:
-    runner.close()
+        return PageResult(outcome.code, stdout, stderr, reason, crash)

@@ -1,7 +1,7 @@
 """The pytest plugin: the fixtures, the marker and the options. It imports the rest when a test first asks."""
 
+import contextlib
 from collections.abc import Iterator
-from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pytest
@@ -9,13 +9,15 @@ import pytest
 if TYPE_CHECKING:
     from fetchkit.server import Server
     from fetchkit.testing.background import Background
+    from fetchkit.testing.browsers import BrowserKeeper
     from fetchkit.testing.origin import OriginClient
-    from fetchkit.testing.pages import BrowserKeeper, PageRunner
+    from fetchkit.testing.pages import PageRunner
 
 __all__ = [
     "fetchkit_origin",
     "fetchkit_page",
     "fetchkit_server",
+    "fetchkit_settings",
     "pytest_addoption",
     "pytest_configure",
 ]
@@ -51,12 +53,15 @@ def _fetchkit_background() -> "Iterator[Background]":
 def _fetchkit_browser(
     request: pytest.FixtureRequest, _fetchkit_background: "Background"
 ) -> "Iterator[BrowserKeeper]":
-    from fetchkit.testing.pages import BrowserKeeper  # noqa: PLC0415
+    from fetchkit.errors import BrowserError  # noqa: PLC0415
+    from fetchkit.testing.browsers import BrowserKeeper, found  # noqa: PLC0415
 
     option = request.config.getoption
-    keeper = BrowserKeeper(
-        _fetchkit_background, option("fetchkit_browser"), headless=not option("fetchkit_headed")
-    )
+    try:
+        browser = found(option("fetchkit_browser"))
+    except BrowserError as error:
+        raise pytest.fail.Exception(str(error), pytrace=False) from None
+    keeper = BrowserKeeper(_fetchkit_background, browser, headless=not option("fetchkit_headed"))
     yield keeper
     keeper.close()
 
@@ -68,21 +73,35 @@ def _fetchkit_pages() -> dict[str, bytes]:
 
 
 @pytest.fixture
+def fetchkit_settings() -> dict[str, Any]:
+    """Settings that a test's server has besides the marker's: override it where they are made at run time."""
+    return {}
+
+
+@pytest.fixture
 def fetchkit_server(
     request: pytest.FixtureRequest,
+    fetchkit_settings: dict[str, Any],
     _fetchkit_background: "Background",
     _fetchkit_pages: dict[str, bytes],
 ) -> "Iterator[Server]":
     """A server on a free port, ready; `@pytest.mark.fetchkit(isolation="off", …)` gives it settings."""
-    from fetchkit.config import Config  # noqa: PLC0415
+    from fetchkit.errors import ConfigError, ListenError  # noqa: PLC0415
     from fetchkit.server import running  # noqa: PLC0415
+    from fetchkit.testing.settings import config_of  # noqa: PLC0415
 
-    settings: dict[str, Any] = {"directory": _directory(request.config), "port": 0}
-    for marker in reversed(list(request.node.iter_markers(_MARKER))):
-        settings |= marker.kwargs
-    if not Path(settings["directory"]).is_absolute():
-        settings["directory"] = request.config.rootpath / settings["directory"]
-    with _fetchkit_background.entered(running(Config(**settings), pages=_fetchkit_pages)) as server:
+    markers = list(request.node.iter_markers(_MARKER))  # the nearest first
+    if any(marker.args for marker in markers):
+        pytest.fail("The marker fetchkit takes names with values, as isolation='off'.", pytrace=False)
+    folder = {"directory": request.config.getini("fetchkit_directory") or "."}
+    layers = (folder, fetchkit_settings, *(marker.kwargs for marker in reversed(markers)))
+    with contextlib.ExitStack() as stack:
+        try:
+            config = config_of(layers, request.config.rootpath)
+            entered = _fetchkit_background.entered(running(config, pages=_fetchkit_pages))
+            server = stack.enter_context(entered)
+        except (ConfigError, ListenError) as error:
+            raise pytest.fail.Exception(str(error), pytrace=False) from None
         yield server
 
 
@@ -108,7 +127,3 @@ def fetchkit_origin(fetchkit_server: "Server") -> "OriginClient":
 
     prefix = fetchkit_server.config.routes.origin
     return OriginClient(fetchkit_server.url.rstrip("/") + prefix, access=fetchkit_server.token)
-
-
-def _directory(config: pytest.Config) -> Path:
-    return config.rootpath / (config.getini("fetchkit_directory") or ".")

@@ -8,6 +8,7 @@
 //   x STATUS  the program has exited     q STATUS  main() has returned, and the runtime lives on
 //   a WHAT    abort()                    t JSON    an error that nobody caught: {name, message, stack, fatal}
 //   z         the turn of a crash is over: what the program prints of it has been printed
+//   c         the page closes its window
 //   i         nothing is pending: no timer, frame, request, database or socket will call the program again
 //
 // A driver of the browser offers `fetchkitReport(text)`; without one, reports go to the server, several in one
@@ -121,13 +122,14 @@
 
   // --- the console ---
 
+  // Never throws: what has no prototype, or a method that throws, cannot be made a text.
   function shown(value) {
     if (typeof value === 'string') return value;
-    if (value instanceof Error) return value.stack || String(value);
-    if (value instanceof Object && typeof value !== 'function') {
-      try { return JSON.stringify(value) ?? String(value); } catch (_) { /* a cycle */ }
-    }
-    return String(value);
+    try {
+      if (value instanceof Error) return String(value.stack || value);
+      if (typeof value === 'object' && value !== null) return JSON.stringify(value) ?? String(value);
+    } catch (_) { /* a cycle, a BigInt */ }
+    try { return String(value); } catch (_) { return '[object Object]'; }
   }
 
   // console.log's own format (Console standard, section 2.2).
@@ -141,8 +143,8 @@
       if (next >= values.length) return form;
       const value = values[next++];
       if (form === '%c') return '';
-      if (form === '%d' || form === '%i') return String(parseInt(value, 10));
-      return form === '%f' ? String(parseFloat(value)) : shown(value);
+      if (form === '%d' || form === '%i') return String(parseInt(shown(value), 10));
+      return form === '%f' ? String(parseFloat(shown(value))) : shown(value);
     });
     return [text, ...values.slice(next).map(shown)].join(' ');
   }
@@ -233,8 +235,9 @@
 
   // An own property's value, which is taken away.
   function take(module, name) {
-    const value = Object.hasOwn(module, name) ? module[name] : undefined;
-    if (value !== undefined) delete module[name];
+    if (!Object.hasOwn(module, name)) return undefined;
+    const value = module[name];
+    Reflect.deleteProperty(module, name);
     return value;
   }
 
@@ -244,6 +247,17 @@
     ours.add(hooked);
     return hooked;
   }
+
+  // Of 2023 and 2024 such builds work with a copy of their argument: Object.assign({}, moduleArg), in shell.js.
+  const assign = Object.assign;
+  Object.assign = function assigned(target, ...sources) {
+    const result = assign(target, ...sources), [source] = sources;
+    if (typeof source === 'object' && ours.has(source) && Object.getPrototypeOf(result) === Object.prototype) {
+      Object.setPrototypeOf(result, Object.getPrototypeOf(source));
+      ours.add(result);
+    }
+    return result;
+  };
 
   let module;
   Object.defineProperty(self, 'Module', {
@@ -319,9 +333,9 @@
 
   function promised(native) {
     return function () {
+      // What follows is the page's: it alone says whether a rejection is dealt with.
       const promise = native.apply(this, arguments), done = begun();
-      promise.then(done, done);
-      return promise;
+      return promise.then((value) => { done(); return value; }, (error) => { done(); throw error; });
     };
   }
   patch(self, 'fetch', promised);
@@ -389,9 +403,16 @@
     else done();
   }
 
-  // emrun closes the window with its last message.
+  // emrun closes the window with its last message. Browsers may refuse that to a page that no script has opened.
   const close = self.close.bind(self);
-  self.close = () => whenDumped(close);
+  self.close = () => whenDumped(() => {
+    report('c');
+    close();
+  });
+
+  // emrun's script stumbles over half a pair of surrogates, which a program may well print.
+  const encode = self.encodeURIComponent;
+  self.encodeURIComponent = (text) => encode(emrun ? String(text).toWellFormed() : text);
 
   // --- databases, sockets, workers ---
 
