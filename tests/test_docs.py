@@ -88,11 +88,11 @@ def test_every_room_is_in_the_picture() -> None:
 def test_every_option_of_emrun_is_answered() -> None:
     page = (ROOT / "docs" / "from-emrun.md").read_text("utf-8")
     options = (
-        "android", "browser", "browser_args", "browser_info", "dump_out_directory", "hostname", "json", "kill_exit",
-        "kill_start", "list_browsers", "log_html", "log_stderr", "log_stdout", "no_browser", "no_emrun_detect",
-        "no_server", "port", "private_browsing", "safe_firefox_profile", "serve_after_close", "serve_after_exit",
-        "serve_root", "silence_timeout", "system_info", "timeout", "timeout_returncode", "verbose",
-    )  # fmt: skip
+        "android browser browser_args browser_info dump_out_directory hostname json kill_exit kill_start"
+        " list_browsers log_html log_stderr log_stdout no_browser no_emrun_detect no_server port private_browsing"
+        " safe_firefox_profile serve_after_close serve_after_exit serve_root silence_timeout system_info timeout"
+        " timeout_returncode verbose"
+    ).split()
     known = {flag for parameter in run.params for flag in parameter.opts}
     for option in options:
         assert re.search(rf"`--{option}\b", page), option

@@ -1,4 +1,1 @@
-"""A browser of one's own: `find` it, `process.start` it, `driver.connect` to it, and it ends whole.
-
-The first two need no event loop, so that the browser may start while the rest is still imported.
-"""
+"""A browser of one's own: `find` it, `process.start` it (no loop needed), `driver.connect` to it."""
