@@ -13,7 +13,7 @@ from fetchkit.lazy import loader
 from fetchkit.version import VERSION
 
 if TYPE_CHECKING:
-    from fetchkit import errors, files, forward, isolation, origin, sockets
+    from fetchkit import emrun, errors, files, forward, isolation, origin, reload, sockets, testing
     from fetchkit.app import build_app
     from fetchkit.config import Config
     from fetchkit.server import Server, running
@@ -25,13 +25,16 @@ __all__ = [
     "Server",
     "__version__",
     "build_app",
+    "emrun",
     "errors",
     "files",
     "forward",
     "isolation",
     "origin",
+    "reload",
     "running",
     "sockets",
+    "testing",
 ]
 
 _HOMES = {"Config": "config", "Server": "server", "build_app": "app", "running": "server"}

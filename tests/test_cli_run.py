@@ -425,6 +425,12 @@ def test_browsers_are_listed(monkeypatch: pytest.MonkeyPatch, capsys: pytest.Cap
     assert capsys.readouterr() == ("", "fetchkit: no browser is found.\n")
 
 
+def test_no_page_is_reloaded_in_the_middle_of_a_run(recorded: Recorded) -> None:
+    Path("fetchkit.toml").write_text("reload = true\n")
+    assert run("a.html") == 0
+    assert not recorded.config.reload
+
+
 def test_settings_of_a_file_hold_and_flags_win(recorded: Recorded) -> None:
     Path("fetchkit.toml").write_text(
         "[run]\nbrowser = 'edge'\nbrowser-args = ['--x']\ntimeout = 9\nheadless = false\n"

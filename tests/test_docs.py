@@ -22,6 +22,14 @@ ROOT = Path(__file__).parent.parent
 PAGES_OF_SETTINGS = ("serve", "forward", "origin", "sockets", "run")
 # Flags of emcc, cmake, ctest and the browser.
 OF_OTHERS = {"--build", "--test-dir", "--window-size"}
+# What `emrun --help` lists.
+OF_EMRUN = [
+    *("android", "browser", "browser_args", "browser_info", "dump_out_directory", "hostname", "json"),
+    *("kill_exit", "kill_start", "list_browsers", "log_html", "log_stderr", "log_stdout", "no_browser"),
+    *("no_emrun_detect", "no_server", "port", "private_browsing", "safe_firefox_profile"),
+    *("serve_after_close", "serve_after_exit", "serve_root", "silence_timeout", "system_info", "timeout"),
+    *("timeout_returncode", "verbose"),
+]
 SERVE = "".join((ROOT / "docs" / f"{page}.md").read_text("utf-8") for page in PAGES_OF_SETTINGS)
 LIBRARY = (ROOT / "docs" / "library.md").read_text("utf-8")
 ARCHITECTURE = (ROOT / "docs" / "architecture.md").read_text("utf-8")
@@ -87,14 +95,8 @@ def test_every_room_is_in_the_picture() -> None:
 
 def test_every_option_of_emrun_is_answered() -> None:
     page = (ROOT / "docs" / "from-emrun.md").read_text("utf-8")
-    options = (
-        "android browser browser_args browser_info dump_out_directory hostname json kill_exit kill_start"
-        " list_browsers log_html log_stderr log_stdout no_browser no_emrun_detect no_server port private_browsing"
-        " safe_firefox_profile serve_after_close serve_after_exit serve_root silence_timeout system_info timeout"
-        " timeout_returncode verbose"
-    ).split()
     known = {flag for parameter in run.params for flag in parameter.opts}
-    for option in options:
+    for option in OF_EMRUN:
         assert re.search(rf"`--{option}\b", page), option
         assert f"--{option.replace('_', '-')}" in known, option
 

@@ -97,7 +97,7 @@ class OriginClient:
         return await asyncio.to_thread(self.seen, wait)
 
     def script(self, answers: Iterable[Mapping[str, Any]]) -> str:
-        """Have `/script/TOKEN` answer with these, one after the other; its URL.
+        """The URL of a route that answers with these, one after the other; the last again and again.
 
         Args:
             answers: as `PUT /origin/script/T` takes them.
@@ -106,7 +106,7 @@ class OriginClient:
             FetchkitError: they are none; the text says which.
         """
         self._json("PUT", "script", json.dumps(list(answers)).encode())
-        return self._own("script")
+        return self.at(f"/script/{self.token}")
 
     def forget(self) -> None:
         """Forget what was seen."""

@@ -92,12 +92,10 @@ async def test_a_batch_is_one_write(output: Output, monkeypatch: pytest.MonkeyPa
     assert writes == [6000]
 
 
-async def test_what_others_print_in_python_comes_before(capfd: pytest.CaptureFixture[str]) -> None:
-    output = Output()
-    print("first", end="\n")  # noqa: T201  it stays in Python's buffer
-    output.write("stdout", "second")
-    output.flush()
-    assert capfd.readouterr().out == "first\nsecond\n"
+def test_what_python_itself_prints_keeps_its_place(tmp_path: Path) -> None:
+    body = "print('first'); output.write('stdout', 'second'); output.flush(); print('third')"
+    with running(body, tmp_path, stdout=subprocess.PIPE) as process:
+        assert process.communicate(timeout=60)[0] == b"first\nsecond\nthird\n"
 
 
 @pytest.mark.parametrize(

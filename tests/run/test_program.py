@@ -329,7 +329,8 @@ def test_what_an_emrun_build_sends_late_is_printed() -> None:
     run.program.printed("stdout", "late", run.now)
     run.program.printed("stderr", TOLD, run.now)
     run.program.printed("stderr", "later", run.now)
-    assert run.printed == [("stdout", "late"), ("stderr", TOLD), ("stderr", "later")]
+    run.program.printed("stderr", TOLD, run.now)
+    assert run.printed == [("stdout", "late"), ("stderr", TOLD), ("stderr", "later"), ("stderr", TOLD)]
     assert run.outcome == Outcome(0)
 
 
