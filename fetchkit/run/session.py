@@ -10,7 +10,7 @@ from attrs import define, evolve, field
 
 from fetchkit import log
 from fetchkit.browser.driver import Browser, connect
-from fetchkit.browser.find import Found
+from fetchkit.browser.find import Family, Found
 from fetchkit.browser.process import Process, start
 from fetchkit.config import Config
 from fetchkit.errors import BrowserError
@@ -108,8 +108,7 @@ class _Session:
                 if self.browsers is not None:
                     runner.browser = await self.browsers.next()
                     if self.config.verbose:
-                        window = "headless" if self.headless else "with a window"
-                        self.output.say(f"{runner.browser.version}, {window}")
+                        self.output.say(f"{runner.browser.version}, {self.browsers.manner}")
                 outcome = await self._page(runner, target)
                 if self.asked.serve_after_exit and not outcome.failed:
                     await self._go_on(outcome)
@@ -201,6 +200,12 @@ class _Browsers:
 
     async def __aexit__(self, *_: object) -> None:
         await self._end()
+
+    @property
+    def manner(self) -> str:
+        """How it is driven, for -v."""
+        protocol = "WebDriver BiDi" if self._found.family is Family.FIREFOX else "the DevTools protocol"
+        return f"{'headless' if self.headless else 'with a window'}, heard through {protocol}"
 
     async def next(self) -> Browser:
         """A browser that answers, in place of the one before.

@@ -3,15 +3,17 @@
 import asyncio
 import json
 import secrets
+import ssl
 from collections.abc import Iterable, Mapping
 from typing import Any, Final
 from urllib.error import HTTPError
 from urllib.parse import quote, urlencode
-from urllib.request import ProxyHandler, build_opener
+from urllib.request import BaseHandler, HTTPSHandler, OpenerDirector, ProxyHandler, build_opener
 from urllib.request import Request as _Request
 
 from attrs import field, frozen
 
+from fetchkit.certificates import ca_file
 from fetchkit.errors import FetchkitError
 
 __all__ = ["OriginClient", "Request"]
@@ -121,15 +123,20 @@ class OriginClient:
     ) -> Any:
         headers = {"Content-Type": "application/json"} if body is not None else {}
         asked = _Request(self._own(route, query), body, headers, method=method)  # noqa: S310  our own server
-        # The environment's proxy has no way to it.
-        opener = build_opener(ProxyHandler({}))
         try:
-            with opener.open(asked, timeout=_SECONDS) as response:
+            with self._opener().open(asked, timeout=_SECONDS) as response:
                 text = response.read()
         except HTTPError as error:
             with error:
                 raise FetchkitError(_sentence(error.read()) or str(error)) from None
         return json.loads(text) if text else None
+
+    def _opener(self) -> OpenerDirector:
+        # The environment's proxy has no way to the server.
+        handlers: list[BaseHandler] = [ProxyHandler({})]
+        if self.url.startswith("https"):
+            handlers.append(HTTPSHandler(context=ssl.create_default_context(cafile=ca_file())))
+        return build_opener(*handlers)
 
 
 def _request(values: Mapping[str, Any]) -> Request:
