@@ -376,7 +376,7 @@ def test_without_a_browser_none_is_looked_for(recorded: Recorded) -> None:
         (PageError("a.html is empty."), 125),
         (BrowserError("It does not start."), 125),
         (ConfigError("No such folder."), 2),
-        (ListenError("Port 1 is taken."), 1),
+        (ListenError("Port 1 is taken."), 125),
     ],
     ids=lambda value: type(value).__name__,
 )

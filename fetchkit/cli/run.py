@@ -18,7 +18,7 @@ from fetchkit.browser import find as browsers
 from fetchkit.browser import process as processes
 from fetchkit.cli.options import config_of, options
 from fetchkit.config import Config
-from fetchkit.errors import BrowserError, ConfigError, PageError
+from fetchkit.errors import BrowserError, ConfigError, ListenError, PageError
 from fetchkit.run.asked import BY_SIGNAL, SIGNALS, Asked
 from fetchkit.run.program import NEVER_STARTED
 from fetchkit.run.settings import Run
@@ -204,7 +204,7 @@ def _run(config: Config, asked: Asked) -> int:
         from fetchkit.run.session import run as run_session  # noqa: PLC0415
 
         return _in_loop(run_session(config, asked, started, headless=headless))
-    except (BrowserError, PageError) as error:
+    except (BrowserError, ListenError, PageError) as error:
         click.echo(f"fetchkit: {error}", err=True)
         if asked.json_lines:
             click.echo(json.dumps({"event": "exit", "code": NEVER_STARTED, "reason": str(error)}))

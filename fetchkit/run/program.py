@@ -16,6 +16,8 @@ How a run ends:
 * abort(), a trap, a C++ exception that nobody catches: 134, as a native program has after SIGABRT, once the
   turn is over in which the runtime prints what it knows;
 * a JavaScript error that nobody catches: 1, as under Node;
+* nothing is pending, but main() has not returned, as when its main loop is cancelled: 0, as under Node, after
+  a while;
 * the page starts no program, does not load, reloads itself without end; the tab or the browser dies: 125;
 * a time limit: 124.
 """
@@ -57,6 +59,8 @@ INTERRUPTED: Final = 130
 LOAD_SECONDS: Final = 30.0
 # Seconds in which an idle page without a program may still start one: a user's click cannot come.
 IDLE_SECONDS: Final = 2.0
+# The same for a program whose main has not returned, in multiples: what cannot be seen may yet call it.
+DRAINED_TIMES: Final = 5
 # Seconds for the rest of what a crash prints.
 CRASH_SECONDS: Final = 2.0
 # Seconds without a message until emrun's `^exit^`, which waits for all of them, counts as lost.
@@ -159,7 +163,8 @@ class Program:
         """One report of the page."""
         if self.outcome is not None:
             return
-        self._deadlines.pop("idle", None)
+        for name in ("idle", "drained"):
+            self._deadlines.pop(name, None)
         kind, text = report[:1], report[1:]
         if self._held and not (kind == "t" and self._is_held(text)):
             self._release()
@@ -245,13 +250,15 @@ class Program:
         else:
             self._end(Outcome(UNCAUGHT, f"{self.name} did not catch an error.", self._crash))
 
-    def _idle(self, _text: str, now: float) -> None:
+    def _idle(self, workers: str, now: float) -> None:
         if self.emrun:
             return
         if self._status is not None:
             self._finish()
         elif not self._module or (self._failures and not self._printed):
             self._set("idle", now, self.limits.idle)
+        elif workers == "0":  # a worker may be computing
+            self._set("drained", now, self.limits.idle * DRAINED_TIMES)
 
     _REPORTS: ClassVar[dict[str, Callable[["Program", str, float], None]]] = {
         "E": _emruns_message,
@@ -345,6 +352,8 @@ class Program:
                 self.fail(f"{self.name} did not load within {self.limits.load:g} s{self._because()}.")
             case "idle":
                 self._give_up_idle()
+            case "drained":
+                self._end_drained()
             case "crash":
                 self._end_crash()
             case "exit":
@@ -360,6 +369,13 @@ class Program:
             self.fail(f"{self.name} started no program{self._because()}.")
         else:
             self.fail(f"{self.name} loaded, but there is no program in it.")
+
+    def _end_drained(self) -> None:
+        """A main loop was cancelled, say: `main` will never return, and Node would end with 0."""
+        if self._printed:
+            self._end(Outcome(0, f"{self.name} has nothing left to do, and no exit code: 0, as under Node."))
+        else:
+            self.fail(f"{self.name} did nothing: its main was not called, or waits for what cannot come.")
 
     def _because(self) -> str:
         return f": {', '.join(self._failures)}" if self._failures else ""

@@ -9,7 +9,8 @@
 //   a WHAT    abort()                    t JSON    an error that nobody caught: {name, message, stack, fatal}
 //   z         the turn of a crash is over: what the program prints of it has been printed
 //   c         the page closes its window
-//   i         nothing is pending: no timer, frame, request, database or socket will call the program again
+//   i WORKERS nothing is pending: no timer, frame, request, database or socket will call the program again; and
+//             how many workers there are
 //
 // A driver of the browser offers `fetchkitReport(text)`; without one, reports go to the server, several in one
 // message of emrun's protocol. emrun's own messages take the same way: browsers fail requests when thousands of them
@@ -292,7 +293,7 @@
         if (pending) return;
         const rest = (workers.size ? IDLE_WORKERS : IDLE) - (performance.now() - last);
         if (rest > 0) look();
-        else report('i');
+        else report('i' + workers.size);
       }, Math.max(1, (workers.size ? IDLE_WORKERS : IDLE) - (performance.now() - last)));
     })();
   }

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from fetchkit.run.program import (
     ABORTED,
     CRASH_SECONDS,
+    DRAINED_TIMES,
     EXIT_SECONDS,
     IDLE_SECONDS,
     LOAD_SECONDS,
@@ -399,6 +400,24 @@ def test_a_program_that_printed_is_not_given_up_for_a_missing_file() -> None:
     run = begun("ohello")
     run.program.missed("/data.bin: 404")
     assert run.tell("i").wait(1e6).outcome is None
+
+
+def test_a_program_whose_main_will_never_return_ends_as_under_node() -> None:
+    run = begun("ohello", "i0").wait(IDLE_SECONDS * DRAINED_TIMES - 0.1)
+    assert run.outcome is None
+    run.wait(0.1)
+    assert run.outcome is not None
+    assert run.outcome.code == 0
+    assert "as under Node" in run.outcome.reason
+
+
+def test_a_program_that_does_nothing_never_started() -> None:
+    assert begun("i0").wait(IDLE_SECONDS * DRAINED_TIMES).code == NEVER_STARTED
+
+
+def test_a_worker_may_be_computing() -> None:
+    assert begun("ohello", "i1").wait(1e6).outcome is None
+    assert begun("ohello", "i0", "omore").wait(1e6).outcome is None
 
 
 def test_a_page_that_printed_but_hides_its_module_is_told_what_to_do() -> None:
