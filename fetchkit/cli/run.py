@@ -149,6 +149,11 @@ def run(context: click.Context, /, pages: tuple[str, ...], **flags: Any) -> None
         raise ConfigError("--jobs needs browsers of its own: leave --no-browser out.")
     if own["jobs"] is not None and own["hostname"]:
         raise ConfigError("--jobs gives every page a host of its own: leave --hostname out.")
+    if (flags["tls"] or flags["lan"]) and not own["no_browser"]:
+        raise ConfigError(
+            "The browser of a run does not know the development CA, and localhost is a secure context without"
+            " it: leave --tls and --lan out, or open the page yourself with --no-browser."
+        )
     serve_root = own.pop("serve_root")
     given = {name: own.pop(name) for name in [a.name for a in attrs.fields(Run)]}
     config = _configured(config_of(flags, root_of(pages[0], serve_root)), given, own["hostname"])

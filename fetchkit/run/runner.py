@@ -2,6 +2,7 @@
 
 import asyncio
 import contextlib
+import functools
 import json
 import math
 from collections.abc import Callable
@@ -170,9 +171,11 @@ class Runner:
         self._active[place] = active
         if self.browser is None:  # what comes late, when the server stops, is this program's too
             return await active.ended()
-        self.browser.gone.add_done_callback(lambda gone: self._gone(active, gone))
+        browser = self.browser
+        gone = functools.partial(self._gone, active)
+        browser.gone.add_done_callback(gone)
         opening = asyncio.ensure_future(
-            self.browser.open(
+            browser.open(
                 self.url_of(target, query, host),
                 script=page_script(arguments),
                 listener=lambda event: self._told(active, event),
@@ -188,6 +191,7 @@ class Runner:
             return Outcome(NEVER_STARTED, str(error), failed=True)
         finally:
             ended.cancel()
+            browser.gone.remove_done_callback(gone)
             del self._active[place]
             if not opening.done():
                 opening.cancel()

@@ -29,6 +29,9 @@ from fetchkit.server import Server, running
 
 __all__ = ["run"]
 
+# Where `localhost` leads to.
+_LOCAL = {"127.0.0.1", "::1", "localhost", *EVERYWHERE}
+
 
 async def run(config: Config, asked: Asked, process: Process | None, *, headless: bool) -> int:
     """Run the pages; the exit code.
@@ -153,7 +156,7 @@ class _Session:
 def host_of(config: Config, wanted: str) -> str:
     """The host of the pages' URL: `localhost`, which emrun builds look for, where it leads to this server."""
     bound = [bare_name(host) for host in config.host]
-    if wanted or not bound or any(name in EVERYWHERE or Host(name).is_loopback_name for name in bound):
+    if wanted or not bound or not _LOCAL.isdisjoint(bound):
         return wanted or "localhost"
     return str(Host(bound[0]))
 

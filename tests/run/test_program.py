@@ -403,12 +403,11 @@ def test_a_program_that_printed_is_not_given_up_for_a_missing_file() -> None:
 
 
 def test_a_program_whose_main_will_never_return_ends_as_under_node() -> None:
-    run = begun("ohello", "i0").wait(IDLE_SECONDS * DRAINED_TIMES - 0.1)
-    assert run.outcome is None
-    run.wait(0.1)
-    assert run.outcome is not None
-    assert run.outcome.code == 0
-    assert "as under Node" in run.outcome.reason
+    assert begun("ohello", "i0").wait(IDLE_SECONDS * DRAINED_TIMES - 0.1).outcome is None
+    outcome = begun("ohello", "i0").wait(IDLE_SECONDS * DRAINED_TIMES).outcome
+    assert outcome is not None
+    assert outcome.code == 0
+    assert "as under Node" in outcome.reason
 
 
 def test_a_program_that_does_nothing_never_started() -> None:

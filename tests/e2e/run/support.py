@@ -82,8 +82,8 @@ class Process:
     """One line of `/proc`."""
 
     pid: int
-    parent: int
-    state: str
+    parent: int = field(eq=False)  # another once its own has ended
+    state: str = field(eq=False)
     began: str
     command: str
 
