@@ -118,7 +118,7 @@ def with_names(expected: dict[str, list[tuple[str, str, int]]]) -> dict[str, lis
 async def test_dwarf_gives_the_exact_lines_and_what_was_inlined(
     build: Callable[..., Path], flags: tuple[str, ...]
 ) -> None:
-    require("llvm", "llvm-symbolizer")
+    require("llvm-14", "llvm-symbolizer", "llvm-symbolizer-14")
     folder = build(*flags)
     assert lines(await places(crash(folder, 1), folder, ROOT)) == with_names(ABORT)
     trapped = [("inlined", "crash.c", line_of("trap")), ("middle", "crash.c", line_of("inlined"))]
@@ -137,7 +137,7 @@ async def test_a_build_without_debug_information_has_no_places(build: Callable[.
 async def test_the_whole_of_a_crash_reads_well(
     build: Callable[..., Path], monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    require("llvm", "llvm-symbolizer")
+    require("llvm-14", "llvm-symbolizer", "llvm-symbolizer-14")
     folder = build("-g")
     monkeypatch.chdir(folder.parent)
     trace = crash(folder, 2)
