@@ -138,7 +138,6 @@ class Program:
     emrun: bool = False
     _deadlines: dict[str, float] = field(factory=dict)
     _loads: int = 0
-    _loaded: bool = False
     _module: bool = False
     _printed: bool = False
     _status: int | None = None
@@ -179,7 +178,6 @@ class Program:
         self._stderr(text, now)
 
     def _load_ended(self, _text: str, _now: float) -> None:
-        self._loaded = True
         self._deadlines.pop("load", None)
 
     def _has_module(self, _text: str, _now: float) -> None:
@@ -190,7 +188,7 @@ class Program:
             case Printed(stream=stream, text=printed):
                 self.printed(stream, printed, now)
             case Ended(status=status):
-                self.ended(status, now)
+                self.ended(status)
             case _:
                 self.loaded_as_emrun()
 
@@ -216,7 +214,7 @@ class Program:
             return
         if self._loads > 1:
             self.says(f"loaded again: {url}")
-        self._loaded = self._module = self._fatal = self.emrun = False
+        self._module = self._fatal = self.emrun = False
         self._status, self._crash = None, ""
         for name in ("crash", "exit"):
             self._deadlines.pop(name, None)
@@ -251,10 +249,9 @@ class Program:
             self._end(Outcome(UNCAUGHT, f"{self.name} did not catch an error.", self._crash))
 
     def _idle(self, workers: str, now: float) -> None:
-        if self.emrun:
-            return
         if self._status is not None:
-            self._finish()
+            if not self.emrun:  # else `^exit^` is on its way
+                self._finish()
         elif not self._module or (self._failures and not self._printed):
             self._set("idle", now, self.limits.idle)
         elif workers == "0":  # a worker may be computing
@@ -292,13 +289,12 @@ class Program:
         else:
             self._print(stream, text, now)
 
-    def ended(self, status: int | None, now: float) -> None:
+    def ended(self, status: int | None) -> None:
         """`^exit^`, or a result of Emscripten's own harness."""
         if self.outcome is None:
             self._release()
             self._status = self._status or 0 if status is None else status
             self._finish()
-            self.tick(now)
 
     # --- the driver of the browser ---
 

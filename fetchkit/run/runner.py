@@ -243,7 +243,7 @@ class Runner:
             case PagePrinted(stream=stream, text=text):
                 program.printed(stream, text, now)
             case PageEnded(status=status):
-                program.ended(status, now)
+                program.ended(status)
             case PageReported(report=text):
                 for report in _reports(text):
                     program.reported(report, now)

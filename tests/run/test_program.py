@@ -207,7 +207,7 @@ def test_nothing_that_a_page_reports_after_its_end_counts() -> None:
     run = begun("x3").tell("olate", "x4", TRAP, "z", "dhttp://h/", *["dhttp://h/"] * MAX_LOADS)
     run.program.fail("The tab crashed.")
     run.program.closed()
-    run.program.ended(7, run.now)
+    run.program.ended(7)
     run.program.worker_said("stderr", "late", run.now)
     run.program.dialog("alert", "late", run.now)
     assert run.wait(1e9).outcome == Outcome(3)
@@ -264,7 +264,7 @@ Ending = Callable[[Run], object]
     [
         lambda run: run.program.fail("The browser ended."),
         lambda run: run.program.closed(),
-        lambda run: run.program.ended(0, run.now),
+        lambda run: run.program.ended(0),
         lambda run: run.wait(1000),
     ],
     ids=["failed", "closed", "ended", "timeout"],
@@ -356,7 +356,7 @@ def test_messages_through_the_server_count_without_a_script() -> None:
     run.program.loaded_as_emrun()
     run.program.printed("stdout", "a", run.now)
     assert run.program.wake == math.inf
-    run.program.ended(3, run.now)
+    run.program.ended(3)
     assert (run.code, run.printed) == (3, [("stdout", "a")])
 
 
@@ -601,7 +601,7 @@ def test_whatever_comes_there_is_one_outcome_and_it_stays(
     for name, *values in steps:
         if name == "tick":
             run.wait(values[0])
-        elif name in ("fail", "missed", "closed", "loaded_as_emrun"):
+        elif name in ("fail", "missed", "closed", "ended", "loaded_as_emrun"):
             getattr(run.program, name)(*values)
         else:
             getattr(run.program, name)(*values, run.now)
