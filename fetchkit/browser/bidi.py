@@ -213,6 +213,11 @@ class FirefoxTab:
         await self._connection.call("script.addPreloadScript", preload)
         self._navigation = asyncio.create_task(self._navigate(url))
 
+    async def open_next(self, url: str, *, script: str, listener: Listener) -> bool:
+        """See `interface.Tab`; WebDriver BiDi cannot take away all that a page has stored."""
+        del url, script, listener
+        return False
+
     async def close(self) -> None:
         """See `interface.Tab`."""
         self._over = True

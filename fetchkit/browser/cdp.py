@@ -21,6 +21,7 @@ import json
 import logging
 from collections.abc import Callable
 from typing import Any, Final, cast
+from urllib.parse import urlsplit
 
 from fetchkit.browser.console import console_text, exception_text
 from fetchkit.browser.interface import (
@@ -42,6 +43,8 @@ _log = logging.getLogger("fetchkit.browser")
 BINDING: Final = "fetchkitReport"
 # A context is closed in 15 ms; a stuck one is left to the end of the browser.
 CLOSE_SECONDS: Final = 2.0
+# A page that has ended is left in 20 ms; one that is stuck all the same is closed.
+LEAVE_SECONDS: Final = 2.0
 # How long the keeper may take to say how the browser ended.
 _LAST_WORDS_SECONDS: Final = 2.0
 
@@ -313,8 +316,12 @@ class ChromiumTab:
         self._target = ""
         self._attached = connection.promise()
         self._listener: Listener | None = None
+        self._script: _Params = {}
         self._status_known = False
         self._failed = False
+        # Done unless the page before is still there, of which nobody wants to hear any more.
+        self._leaving: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        self._leaving.set_result(None)
         self.over = False
         self._workers: set[str] = set()
         self._closing: asyncio.Task[None] | None = None
@@ -343,8 +350,39 @@ class ChromiumTab:
         """Put the script in, and set out for the page."""
         self._listener = listener
         source = f"if ({_ELIGIBLE}) {{\n{script}\n}}"
-        await self._call("Page.addScriptToEvaluateOnNewDocument", {"source": source})
+        self._script = await self._call("Page.addScriptToEvaluateOnNewDocument", {"source": source})
         self._call("Page.navigate", {"url": url}).add_done_callback(self._navigated)
+
+    async def open_next(self, url: str, *, script: str, listener: Listener) -> bool:
+        """See `interface.Tab`."""
+        self._leaving = asyncio.get_running_loop().create_future()
+        self._listener = None
+        for worker in self._workers:
+            self._connection.handlers.pop(worker, None)
+        self._workers.clear()
+        try:
+            async with asyncio.timeout(LEAVE_SECONDS):
+                await self._forgotten(url)
+                await self.load(url, script, listener)
+                await self._leaving
+        except (TimeoutError, BrowserError):
+            self._listener = None
+            return False
+        return True
+
+    async def _forgotten(self, url: str) -> None:
+        """Take away what the page before has left: its script and its storage; the next has its origin."""
+        parts = urlsplit(url)
+        origin = f"{parts.scheme}://{parts.netloc}"
+        self._status_known = self._failed = False
+        session = {"storageKey": f"{origin}/", "isLocalStorage": False}
+        await asyncio.gather(
+            self._call("Page.removeScriptToEvaluateOnNewDocument", self._script),
+            self._call("Storage.clearDataForOrigin", {"origin": origin, "storageTypes": "all"}),
+            self._call("DOMStorage.clear", {"storageId": session}),
+            self._call("Runtime.evaluate", {"expression": "window.name = ''"}),
+            self._call("Network.enable", {"maxTotalBufferSize": 0, "maxResourceBufferSize": 0}),
+        )
 
     async def close(self) -> None:
         """See `interface.Tab`."""
@@ -380,7 +418,7 @@ class ChromiumTab:
         self._forget(self._context)
 
     def _tell(self, event: Reported | WorkerSaid | Crashed | LoadFailed | Closed | Dialog) -> None:
-        if self.over or self._listener is None:
+        if self.over or self._listener is None or not self._leaving.done():
             return
         try:
             self._listener(event)
@@ -396,11 +434,18 @@ class ChromiumTab:
         if method == "Runtime.bindingCalled":
             if params["name"] == BINDING:
                 self._tell(Reported(params["payload"]))
+        elif method == "Runtime.executionContextsCleared":
+            if not self._leaving.done():
+                self._leaving.set_result(None)
         elif method == "Page.javascriptDialogOpening":
             _answer(self._connection, self.session, params)
             if params["type"] != "beforeunload":
                 self._tell(Dialog(params["type"], params["message"]))
-        elif method == "Target.attachedToTarget":
+        else:
+            self._heard_more(method, params)
+
+    def _heard_more(self, method: str, params: _Params) -> None:
+        if method == "Target.attachedToTarget":
             self._worker(params["sessionId"])
         elif method == "Target.detachedFromTarget":
             self._workers.discard(params["sessionId"])

@@ -81,6 +81,20 @@ Listener = Callable[[TabEvent], None]
 class Tab(Protocol):
     """One page in a context of its own."""
 
+    async def open_next(self, url: str, *, script: str, listener: Listener) -> bool:
+        """Open another page of the same origin in place of one that has ended; much quicker than another tab.
+
+        What the page before has stored is gone, and nothing more is heard of it.
+
+        Args:
+            url: as `Browser.open` takes it.
+            script: likewise.
+            listener: likewise.
+
+        Returns:
+            Whether it could be done; else the tab is of no use any more, and wants to be closed.
+        """
+
     async def close(self) -> None:
         """End the context with everything in it, pop-ups too, in 2 seconds at most; safe to call twice."""
 

@@ -2,8 +2,9 @@
 
 What could pass from one page to the next, and what is done about it:
 
-* cookies, storage, service workers, messages of emrun's protocol: each page has a context and a host of its
-  own, `run-1.localhost` and so on, which is never used twice, also where the same page runs twice;
+* cookies, storage, service workers, messages of emrun: each of the pages that run at once has a
+  context and a host of its own, `run-1.localhost` and so on. The next page takes the tab of one that exited
+  by itself, with all its storage taken away; after any other end it gets another context and host;
 * an endless loop, a flood, a crash: a page ends by its own limits, and its slot is free with the outcome. Its
   tab is closed, and the stack of its crash made readable, while the next page runs;
 * the end of the browser: the pages in it end with 125, the others go on in a new one. Where that ends too
@@ -164,20 +165,30 @@ class _Shared:
     """A browser that pages share; it remembers whose tab is whose, for closing them in the background.
 
     Attributes:
+        close_later: closes a tab in the background.
         fruitful: whether a page came to its end in it.
         tabs: by host.
+        idle: tabs whose pages have exited, by host.
     """
 
     browser: Browser
     version: str
     gone: "asyncio.Future[str]"
+    close_later: Callable[[Tab], None]
     fruitful: bool = False
     tabs: dict[str, Tab] = field(factory=dict)
+    idle: dict[str, Tab] = field(factory=dict)
 
     async def open(self, url: str, *, script: str, listener: Listener) -> Tab:
-        """See `interface.Browser`."""
-        tab = await self.browser.open(url, script=script, listener=listener)
-        self.tabs[urlsplit(url).hostname or ""] = tab
+        """See `interface.Browser`; a tab that is idle is taken first."""
+        host = urlsplit(url).hostname or ""
+        tab = self.idle.pop(host, None)
+        if tab is not None and not await tab.open_next(url, script=script, listener=listener):
+            self.close_later(tab)
+            tab = None
+        if tab is None:
+            tab = await self.browser.open(url, script=script, listener=listener)
+        self.tabs[host] = tab
         return tab
 
     async def close(self) -> None:
@@ -242,7 +253,8 @@ class _Jobs:
     slots: asyncio.Semaphore
     kept: int
     _pages: list[_Page] = field(factory=list)
-    _hosts: int = 0
+    _begun: int = 0
+    _hosts: list[str] = field(factory=list)
     _shared: _Shared | None = None
     _fruitless: int = 0
     _trouble: str = ""
@@ -299,22 +311,24 @@ class _Jobs:
             except BrowserError as error:
                 return Outcome(NEVER_STARTED, f"{page.name} was not run: {error}", failed=True)
             page.begun = time.monotonic()
-            self._hosts += 1
-            host = f"run-{self._hosts}.localhost"
-            outcome = await self.runner.run(
-                target,
-                self.arguments or None,
-                limits=self.limits,
-                write=write,
-                says=lambda what: self.tell.says(page.name, what),
-                host=host,
-                query=query(self.arguments),
-                keeps_tab=True,
-            )
-            tab = shared.tabs.pop(host, None)
+            self._begun += 1
+            with self._host(shared) as host:
+                outcome = await self.runner.run(
+                    target,
+                    self.arguments or None,
+                    limits=self.limits,
+                    write=write,
+                    says=lambda what: self.tell.says(page.name, what),
+                    host=host,
+                    query=query(self.arguments),
+                    keeps_tab=True,
+                )
+                tab = shared.tabs.pop(host, None)
+                if tab is not None and not outcome.reason:
+                    shared.idle[host] = tab
             if tab is None and shared.gone.done():
                 continue  # the browser ended before the page was in it: it is run in the next
-            if tab is not None:
+            if tab is not None and outcome.reason:
                 self._close(tab)
             if not shared.gone.done():
                 shared.fruitful = True
@@ -337,7 +351,7 @@ class _Jobs:
                 try:
                     self._use(await self.reconnect())
                 except BrowserError as error:
-                    self._fruitless += 1 if self._hosts else MAX_FRUITLESS
+                    self._fruitless += 1 if self._begun else MAX_FRUITLESS
                     self._failed(str(error))
             return self._shared
 
@@ -346,7 +360,18 @@ class _Jobs:
         self.tell.output.say(trouble)
 
     def _use(self, browser: Browser) -> None:
-        self._shared = self.runner.browser = _Shared(browser, browser.version, browser.gone)
+        self._shared = self.runner.browser = _Shared(browser, browser.version, browser.gone, self._close)
+
+    @contextlib.contextmanager
+    def _host(self, shared: _Shared) -> Iterator[str]:
+        """A host for a page: one whose page has exited, with its tab, else a new one."""
+        idle = (host for host in shared.idle if host not in self._hosts)
+        host = next(idle, f"run-{self._begun}.localhost")
+        self._hosts.append(host)
+        try:
+            yield host
+        finally:
+            self._hosts.remove(host)
 
     def _close(self, tab: Tab) -> None:
         task = asyncio.ensure_future(_closed(tab))

@@ -99,6 +99,42 @@ async def test_reports_are_complete_exact_and_in_order(driven: Driven, pages: Si
     assert [len(text) for text in texts[5001:]] == [0, 3_000_000, 3]
 
 
+async def test_the_next_page_finds_nothing_of_the_one_before_and_that_one_is_heard_no_more(
+    driven: Driven, pages: Site
+) -> None:
+    first, second = Heard(), Heard()
+    leaves = pages.javascript(
+        "document.cookie = 'a=1'; localStorage.a = 1; sessionStorage.a = 1; name = 'a';"
+        "caches.open('a').then(() => { const asked = indexedDB.open('a');"
+        " asked.onsuccess = () => fetchkitReport('left');"
+        " setInterval(() => fetchkitReport('late'), 1); });"
+        "addEventListener('beforeunload', (event) => event.preventDefault())"
+    )
+    finds = pages.javascript(
+        "(async () => fetchkitReport('found ' + [document.cookie, localStorage.length, sessionStorage.length,"
+        " name, (await caches.keys()).length, (await indexedDB.databases()).length, window.old].join()))()"
+    )
+    tab = await driven.browser.open(leaves, script="window.old = 1", listener=first)
+    await first.report("left")
+    told = await tab.open_next(finds, script="", listener=second)
+    if driven.family is Family.FIREFOX:
+        assert not told
+    else:
+        assert told
+        await second.report("found ,0,0,,0,0,")
+        assert reported(second.events) == ["found ,0,0,,0,0,"]
+    await tab.close()
+
+
+async def test_a_page_that_is_stuck_is_not_waited_for(driven: Driven, pages: Site) -> None:
+    heard = Heard()
+    url = pages.javascript("setTimeout(() => { fetchkitReport('stuck'); for (;;); })")
+    tab = await driven.browser.open(url, script="", listener=heard)
+    await heard.report("stuck")
+    assert not await tab.open_next(url, script="", listener=Heard())
+    await tab.close()
+
+
 async def test_frames_get_no_script(driven: Driven, pages: Site) -> None:
     frame = pages.javascript("parent.postMessage('frame ' + typeof window.mark, '*')")
     url = pages.page(

@@ -50,6 +50,11 @@ class FakeTab:
         for each in reports:
             self.listener(Reported(each))
 
+    async def open_next(self, url: str, *, script: str, listener: Listener) -> bool:
+        """Say no: every page has a tab of its own."""
+        del url, script, listener
+        return False
+
     async def close(self) -> None:
         """End it as its browser does."""
         self.closed = True
@@ -401,7 +406,7 @@ async def test_when_the_browser_ends_the_pages_in_it_end_and_the_others_go_on(gr
     assert all("browser ended" in result.outcome.reason for result in results[:2])
     assert results[1].stdout == "last\n"
     assert [len(browser.tabs) for browser in ground.browsers] == [2, 3]
-    assert len(set(ground.hosts)) == 5
+    assert len(set(ground.hosts[:4])) == 4  # the fifth page takes that of one which exited
 
 
 async def test_a_page_that_was_not_in_the_browser_yet_is_run_in_the_next(ground: Ground) -> None:

@@ -77,7 +77,7 @@ def test_a_port_that_is_asked_for_and_taken_is_an_error(run: Run, builds: Builds
     with socket.create_server(("127.0.0.1", 0)) as taken:
         port = str(taken.getsockname()[1])
         ran = run("--port", port, builds("plain.js"))
-    assert (ran.code, ran.output) == (1, "")
+    assert (ran.code, ran.output) == (125, "")
     assert port in ran.sentences
 
 
