@@ -21,7 +21,7 @@ from fetchkit.run.asked import BY_SIGNAL, SIGNALS, UNREAD, Asked
 from fetchkit.run.jobs import located, reported, run_all
 from fetchkit.run.output import Output
 from fetchkit.run.page import query as query_of
-from fetchkit.run.program import NEVER_STARTED, Limits, Outcome
+from fetchkit.run.program import NEVER_STARTED, UNCAUGHT, Limits, Outcome
 from fetchkit.run.results import status_of
 from fetchkit.run.runner import Runner, page_script, readable_crash
 from fetchkit.run.target import Target, locate
@@ -114,17 +114,19 @@ class _Session:
                         self.output.say(f"{runner.browser.version}, {self.browsers.manner}")
                 outcome = await self._page(runner, target)
                 if self.asked.serve_after_exit and not outcome.failed:
-                    await self._go_on(outcome)
+                    await self._go_on(outcome, runner.server)
         except BrowserError as error:
             outcome = Outcome(NEVER_STARTED, str(error), failed=True)
-        if self.asked.serve_after_close and outcome.failed:
-            await self._go_on(outcome)
+        closed = outcome.code == UNCAUGHT and not outcome.crash
+        if self.asked.serve_after_close and (outcome.failed or closed):
+            await self._go_on(outcome, runner.server)
         return outcome
 
-    async def _go_on(self, outcome: Outcome) -> None:
-        """Serve until a signal."""
+    async def _go_on(self, outcome: Outcome, server: Server) -> None:
+        """Say how it ended, and serve until a signal."""
         self.outcome = outcome
-        self.output.say(f"exit code {outcome.code}; serving on until Ctrl-C. {outcome.reason}".rstrip())
+        await _tell(outcome, server, self.output)
+        self.output.say(f"exit code {outcome.code}; serving on until Ctrl-C.")
         await asyncio.Event().wait()
 
     async def _page(self, runner: Runner, target: Target) -> Outcome:

@@ -15,6 +15,11 @@ def _seconds(_instance: object, attribute: "Attribute[Any]", value: float | None
         raise ConfigError(f"--{attribute.name.replace('_', '-')} must be a number of seconds above 0.")
 
 
+def _failure(_instance: object, _attribute: object, value: int) -> None:
+    if not value & 0xFF:
+        raise ConfigError(f"--timeout-returncode {value} would come out as 0, a success: choose another.")
+
+
 @frozen(kw_only=True)
 class Run:
     """How pages are run. Flags of the same names win.
@@ -34,4 +39,4 @@ class Run:
     timeout: float | None = field(default=None, validator=_seconds)
     silence_timeout: float | None = field(default=None, validator=_seconds)
     # coreutils' `timeout` has 124; emrun's 99999 comes out as 159.
-    timeout_returncode: int = 124
+    timeout_returncode: int = field(default=124, validator=_failure)

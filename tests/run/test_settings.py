@@ -75,3 +75,9 @@ def test_a_file_may_have_them(tmp_path: Path) -> None:
 def test_what_a_file_gets_wrong_is_an_error(tmp_path: Path, text: str) -> None:
     with pytest.raises(ConfigError):
         from_file(tmp_path, text)
+
+
+@pytest.mark.parametrize("code", [0, 256, -256, 512])
+def test_a_time_limit_cannot_be_a_success(code: int) -> None:
+    with pytest.raises(ConfigError, match="--timeout-returncode"):
+        Run(timeout_returncode=code)

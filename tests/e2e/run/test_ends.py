@@ -152,3 +152,11 @@ def test_a_long_path_for_temporary_files_is_no_obstacle(run: Run, builds: Builds
     ran = run(builds("plain.js"), environment={"TMPDIR": str(long)})
     assert (ran.code, ran.output) == (0, "hello\n")
     long.rmdir()  # which is empty
+
+
+def test_a_crash_is_told_before_serving_goes_on(start: Start, builds: Builds) -> None:
+    run = start("--serve-after-exit", builds("plain.js"), "--", "trap")
+    run.program.wait_for_errors(r"exit code 134; serving on")
+    code, _, errors = run.program.end(signal.SIGTERM)
+    assert code == 134
+    assert "RuntimeError" in errors
