@@ -33,7 +33,7 @@ __all__ = [
     "connect",
 ]
 
-# Starting takes a quarter of a second, on a machine that does nothing else; issue 6 allows 10.
+# Starting takes a quarter of a second, on a machine that does nothing else; a failed start is told within 10.
 CONNECT_SECONDS: Final = 8.0
 
 

@@ -27,7 +27,7 @@ END_SECONDS: Final = 5.0
 def start(found: Found, *, headless: bool, args: Sequence[str] = ()) -> "Process":
     """Start a browser with a fresh profile, in a process group of its own, and return at once.
 
-    Whether it runs is known when somebody speaks to it: `fetchkit.browser.connect`.
+    Whether it runs is known when somebody speaks to it: `fetchkit.browser.driver.connect`.
 
     Args:
         found: which browser.

@@ -50,7 +50,7 @@ __all__ = [
 STDOUT: Final = "stdout"
 STDERR: Final = "stderr"
 ABORTED: Final = 134
-"""128 + SIGABRT, what a shell reports of a native program that aborted."""
+"""128 + SIGABRT, what a shell reports of a native program that aborted; wasmtime's code for a trap too."""
 
 # JavaScript counts exactly up to 2**53, which has 16 digits; what is longer was not counted by a page.
 _MOST_DIGITS: Final = 16

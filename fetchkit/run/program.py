@@ -29,7 +29,7 @@ from typing import ClassVar, Final
 
 from attrs import field, frozen, mutable
 
-from fetchkit.emrun.messages import Ended, Printed, parse_message
+from fetchkit.emrun.messages import ABORTED, Ended, Printed, parse_message
 from fetchkit.run.stack import parse_trace
 
 __all__ = [
@@ -48,8 +48,6 @@ TIMED_OUT: Final = 124
 """As `timeout` of coreutils has it."""
 NEVER_STARTED: Final = 125
 """As `timeout` and `docker run` say that they themselves failed."""
-ABORTED: Final = 134
-"""128 + SIGABRT, what a shell reports of a native program that aborted; wasmtime's code for a trap too."""
 UNCAUGHT: Final = 1
 """Node's, for an error that nobody caught."""
 INTERRUPTED: Final = 130
@@ -67,6 +65,8 @@ CRASH_SECONDS: Final = 2.0
 EXIT_SECONDS: Final = 5.0
 # Loads of one page: what reloads itself to get its isolation or a new version does so once or twice.
 MAX_LOADS: Final = 10
+# Files that could not be had; the first ones tell why.
+MAX_FAILURES: Final = 10
 # As the kernel takes it from exit(): the low eight bits.
 _STATUS_MASK: Final = 0xFF
 _EXCEPTION: Final = "exception thrown: "  # library.js, handleException
@@ -327,7 +327,7 @@ class Program:
 
     def missed(self, what: str) -> None:
         """A file that the page asked for could not be had."""
-        if len(self._failures) < MAX_LOADS:
+        if len(self._failures) < MAX_FAILURES:
             self._failures.append(what)
 
     # --- time ---
