@@ -132,19 +132,18 @@ class Look:
 
     def at(self, pages: Iterable[Page]) -> list[tuple[Page, Verdict]]:
         """What is to be done with each page."""
-        clock, moment = time.time(), time.monotonic()
+        moment = time.monotonic()
         seen: dict[tuple[str, bool], _Seen] = {}
-        verdicts = [(page, self._judged(page, seen, clock, moment)) for page in pages]
+        verdicts = [(page, self._judged(page, seen, moment)) for page in pages]
         self._seen = seen
         return verdicts
 
-    def _judged(
-        self, page: Page, seen: dict[tuple[str, bool], _Seen], clock: float, moment: float
-    ) -> Verdict:
+    def _judged(self, page: Page, seen: dict[tuple[str, bool], _Seen], moment: float) -> Verdict:
         files = {}
         for path, asked_at in page.files().items():
             state = self._state(path, path == page.document, seen, moment)
-            differs = page.differs(path, asked_at, state.stamp, clock)
+            # The clock is read behind the state: what is written in between is not from the future.
+            differs = page.differs(path, asked_at, state.stamp, time.time())
             files[path] = Asked(
                 differs=differs,
                 now=state.stamp,

@@ -9,7 +9,7 @@ import pytest
 from fetchkit.reload import pages as module_of_pages
 from fetchkit.reload.disk import Disk
 from fetchkit.reload.pages import MAX_ASKED, MAX_SCRIPTS, Look, Page, Requests
-from fetchkit.reload.rules import Verdict
+from fetchkit.reload.rules import TICK_NS, Stamp, Verdict
 
 
 class Clock:
@@ -72,6 +72,23 @@ def test_a_page_that_was_told_is_told_again_only_for_another_change(
     assert look.at([page]) == [(page, Verdict())]
     (folder / "index.html").write_text("newer")
     assert look.at([page]) == [(page, Verdict(wait=0.2))]
+
+
+def test_what_is_written_while_the_first_look_is_taken_is_no_file_of_the_future(
+    folder: Path, clock: Clock
+) -> None:
+    class Late(Disk):
+        def stamp(self, path: str, *, is_document: bool = False) -> Stamp | None:
+            if not clock.passed:
+                time.sleep(2 * TICK_NS / 1e9)
+                (folder / "digits.txt").write_text("3")
+                time.sleep(2 * TICK_NS / 1e9)
+            return super().stamp(path, is_document=is_document)
+
+    look, page = Look(Late(str(folder))), asking("/digits.txt", at=time.time())
+    assert look.at([page]) == [(page, Verdict(wait=0.2))]
+    clock.passed = 0.3
+    assert look.at([page]) == [(page, Verdict(("/digits.txt",)))]
 
 
 def test_standing_still_begins_anew_with_every_change(folder: Path, look: Look, clock: Clock) -> None:
