@@ -14,7 +14,7 @@ from fetchkit.browser.find import Family, Found
 from fetchkit.cli import main
 from fetchkit.config import Config
 from fetchkit.errors import BrowserError, ConfigError, ListenError, PageError
-from fetchkit.run.asked import SIGNALS, Asked
+from fetchkit.run.call import SIGNALS, Call
 
 from .program import one_sentence
 
@@ -30,7 +30,7 @@ class Recorded:
     wanted: list[str] = field(factory=list)
     started: list[dict[str, Any]] = field(factory=list)
     closed: int = 0
-    sessions: list[tuple[Config, Asked, bool, bool]] = field(factory=list)
+    sessions: list[tuple[Config, Call, bool, bool]] = field(factory=list)
 
     @property
     def config(self) -> Config:
@@ -39,7 +39,7 @@ class Recorded:
         return config
 
     @property
-    def asked(self) -> Asked:
+    def asked(self) -> Call:
         """What the one session was asked."""
         ((_, asked, _, _),) = self.sessions
         return asked
@@ -81,7 +81,7 @@ def recorded(monkeypatch: pytest.MonkeyPatch) -> Recorded:
         record.started.append({"found": found, "headless": headless, "args": tuple(args)})
         return record
 
-    async def session(config: Config, asked: Asked, process: Recorded | None, *, headless: bool) -> int:
+    async def session(config: Config, asked: Call, process: Recorded | None, *, headless: bool) -> int:
         assert record.closed == len(record.sessions)
         record.sessions.append((config, asked, process is not None, headless))
         if record.error is not None:
@@ -232,7 +232,7 @@ def test_a_refused_option_among_the_programs_arguments_is_not_ours(recorded: Rec
 def test_values_come_through(recorded: Recorded) -> None:
     words = [word for name, value in VALUES.items() for word in (spelled(name, -1), value)]
     assert run(*words, "--json", "--serve-after-exit", "--serve-after-close", "a.html", "x") == 0
-    assert recorded.asked == Asked(
+    assert recorded.asked == Call(
         pages=("a.html",),
         arguments=("x",),
         hostname="localhost",
@@ -253,7 +253,7 @@ def test_values_come_through(recorded: Recorded) -> None:
 
 def test_what_is_not_said_is_as_emrun_has_it(recorded: Recorded, tmp_path: Path) -> None:
     assert run("sub/c.html") == 0
-    assert recorded.asked == Asked(pages=("sub/c.html",))
+    assert recorded.asked == Call(pages=("sub/c.html",))
     assert recorded.config.directory == tmp_path / "sub"
     assert recorded.config.dump_out_directory == Path("dump_out")
     assert recorded.config.run.timeout_returncode == 124

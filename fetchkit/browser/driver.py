@@ -60,6 +60,6 @@ async def _spoken_to(line: Lifeline) -> Browser:
         from fetchkit.browser import bidi  # noqa: PLC0415  only it needs aiohttp
 
         return await bidi.speak(line)
-    from fetchkit.browser import cdp  # noqa: PLC0415
+    from fetchkit.browser import chromium  # noqa: PLC0415
 
-    return await cdp.speak(line)
+    return await chromium.speak(line)

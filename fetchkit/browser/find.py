@@ -15,7 +15,7 @@ from attrs import frozen
 from fetchkit.errors import BrowserError
 from fetchkit.text import nearest
 
-__all__ = ["BROWSERS", "Family", "Found", "Kind", "find", "installed", "places"]
+__all__ = ["BROWSERS", "Family", "Found", "Kind", "find", "installed", "usual_paths"]
 
 
 class Family(StrEnum):
@@ -159,7 +159,7 @@ def installed() -> list[Found]:
     return [Found(kind.name, kind.family, path) for kind in BROWSERS if (path := _path(kind)) is not None]
 
 
-def places(kind: Kind, platform: str) -> tuple[str, ...]:
+def usual_paths(kind: Kind, platform: str) -> tuple[str, ...]:
     """Where a browser may be on a platform (`sys.platform`): commands, or paths with variables in them."""
     if platform == "win32":
         roots = ("%ProgramFiles%", "%ProgramFiles(x86)%", "%LocalAppData%")
@@ -178,7 +178,7 @@ def _first() -> Found:
 
 
 def _path(kind: Kind) -> str | None:
-    for place in places(kind, sys.platform):
+    for place in usual_paths(kind, sys.platform):
         path = shutil.which(os.path.expanduser(os.path.expandvars(place)))
         if path is not None:
             return os.path.abspath(path)
@@ -206,5 +206,5 @@ def _family(name: str) -> Family:
 
 
 def _looked_for(kinds: Iterable[Kind]) -> str:
-    sought = ", ".join(place for kind in kinds for place in places(kind, sys.platform))
+    sought = ", ".join(place for kind in kinds for place in usual_paths(kind, sys.platform))
     return f"looked for {sought}" + ("" if sys.platform == "win32" else " on PATH")

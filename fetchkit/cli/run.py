@@ -19,7 +19,7 @@ from fetchkit.browser import process as processes
 from fetchkit.cli.options import config_of, options
 from fetchkit.config import Config
 from fetchkit.errors import BrowserError, ConfigError, ListenError, PageError
-from fetchkit.run.asked import BY_SIGNAL, SIGNALS, Asked
+from fetchkit.run.call import BY_SIGNAL, SIGNALS, Call
 from fetchkit.run.program import NEVER_STARTED
 from fetchkit.run.settings import Run
 from fetchkit.run.target import root_of
@@ -159,14 +159,14 @@ def run(context: click.Context, /, pages: tuple[str, ...], **flags: Any) -> None
     config = _configured(config_of(flags, root_of(pages[0], serve_root)), given, own["hostname"])
     if serve_root is None and own["jobs"] is not None:
         config = evolve(config, directory=_common_root(pages))
-    asked = Asked(pages=pages, arguments=arguments, **own)
+    call = Call(pages=pages, arguments=arguments, **own)
     _warn_of_misplaced(context, arguments)
-    sys.exit(_run(config, asked))
+    sys.exit(_run(config, call))
 
 
 _OWN = (
     *(a.name for a in attrs.fields(Run)),
-    *(a.name for a in attrs.fields(Asked) if a.name not in ("pages", "arguments")),
+    *(a.name for a in attrs.fields(Call) if a.name not in ("pages", "arguments")),
     *("list_browsers", "serve_root"),
 )
 
@@ -196,22 +196,22 @@ def _common_root(pages: tuple[str, ...]) -> Path:
     return Path(os.path.commonpath([os.path.dirname(os.path.abspath(page)) for page in pages]))
 
 
-def _run(config: Config, asked: Asked) -> int:
+def _run(config: Config, call: Call) -> int:
     headless = config.run.headless if config.run.headless is not None else not _has_display()
     started = None
     for number in SIGNALS:
         signal.signal(number, lambda number, _: sys.exit(BY_SIGNAL + number))  # until the loop has its own
     try:
-        if not asked.no_browser:
+        if not call.no_browser:
             found = browsers.find(config.run.browser)
             # It starts while the rest is imported.
             started = processes.start(found, headless=headless, args=config.run.browser_args)
         from fetchkit.run.session import run as run_session  # noqa: PLC0415
 
-        return _in_loop(run_session(config, asked, started, headless=headless))
+        return _in_loop(run_session(config, call, started, headless=headless))
     except (BrowserError, ListenError, PageError) as error:
         click.echo(f"fetchkit: {error}", err=True)
-        if asked.json_lines:
+        if call.json_lines:
             click.echo(json.dumps({"event": "exit", "code": NEVER_STARTED, "reason": str(error)}))
         return NEVER_STARTED
     finally:

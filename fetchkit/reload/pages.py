@@ -13,7 +13,7 @@ from typing import Final
 from attrs import define, field, frozen
 
 from fetchkit.reload.disk import Disk
-from fetchkit.reload.rules import Asked, Stamp, Verdict, is_stale, judge
+from fetchkit.reload.rules import AskedFile, Stamp, Verdict, is_stale, judge
 
 __all__ = ["Look", "Page", "Requests", "path_of"]
 
@@ -144,7 +144,7 @@ class Look:
             state = self._state(path, path == page.document, seen, moment)
             # The clock is read behind the state: what is written in between is not from the future.
             differs = page.differs(path, asked_at, state.stamp, time.time())
-            files[path] = Asked(
+            files[path] = AskedFile(
                 differs=differs,
                 now=state.stamp,
                 still=moment - state.since,

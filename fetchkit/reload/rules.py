@@ -27,7 +27,17 @@ from typing import Final
 
 from attrs import field, frozen
 
-__all__ = ["Asked", "Stamp", "Verdict", "fits", "import_names", "is_stale", "is_whole_wasm", "judge", "pairs"]
+__all__ = [
+    "AskedFile",
+    "Stamp",
+    "Verdict",
+    "fits",
+    "import_names",
+    "is_stale",
+    "is_whole_wasm",
+    "judge",
+    "pairs",
+]
 
 # Seconds of stillness that are asked for, by what has changed.
 SETTLE: Final = 0.2
@@ -73,7 +83,7 @@ class Stamp:
 
 
 @frozen
-class Asked:
+class AskedFile:
     """A file that a page asked for.
 
     Attributes:
@@ -117,7 +127,7 @@ def is_stale(now: Stamp | None, asked_at: float, clock: float) -> bool:
     return now is not None and asked_at * 1e9 - TICK_NS < now.changed <= clock * 1e9
 
 
-def judge(files: Mapping[str, Asked], document: str, fit: Callable[[str, str], bool]) -> Verdict:
+def judge(files: Mapping[str, AskedFile], document: str, fit: Callable[[str, str], bool]) -> Verdict:
     """What to do with a page; the rules are above.
 
     Args:
@@ -142,7 +152,9 @@ def judge(files: Mapping[str, Asked], document: str, fit: Callable[[str, str], b
     return Verdict(wait=wait) if wait > 0 else Verdict(reload=tuple(sorted(written)))
 
 
-def _stillness(files: Mapping[str, Asked], script: str, wasm: str, fit: Callable[[str, str], bool]) -> float:
+def _stillness(
+    files: Mapping[str, AskedFile], script: str, wasm: str, fit: Callable[[str, str], bool]
+) -> float:
     if files[script].now is None or files[wasm].now is None:
         return GONE
     if not fit(script, wasm):
@@ -150,7 +162,7 @@ def _stillness(files: Mapping[str, Asked], script: str, wasm: str, fit: Callable
     return SETTLE if files[script].written and files[wasm].written else PAIR_SETTLE
 
 
-def _is_restless(path: str, file: Asked) -> bool:
+def _is_restless(path: str, file: AskedFile) -> bool:
     return file.differed - file.still >= RESTLESS and not path.endswith(_PARTS)
 
 

@@ -8,7 +8,7 @@ from urllib.parse import quote as percent_encode
 
 from attrs import frozen
 
-__all__ = ["SUFFIX", "Kind", "address", "is_html", "is_script", "kind_of", "page_for", "query"]
+__all__ = ["SUFFIX", "ScriptKind", "address", "is_html", "is_script", "kind_of", "page_for", "query"]
 
 SUFFIX: Final = ".run.html"
 """What a page made for a script is called besides: it lies where the script does, for relative URLs."""
@@ -27,7 +27,7 @@ _FACTORY: Final = re.compile(
 
 
 @frozen
-class Kind:
+class ScriptKind:
     """How a script is started.
 
     Attributes:
@@ -39,7 +39,7 @@ class Kind:
     factory: str = ""
 
 
-def kind_of(name: str, source: str) -> Kind:
+def kind_of(name: str, source: str) -> ScriptKind:
     """What emcc made.
 
     Args:
@@ -48,12 +48,12 @@ def kind_of(name: str, source: str) -> Kind:
     """
     tail = source[-_TAIL:]
     if name.endswith(".mjs") or _EXPORT.search(tail):
-        return Kind(module=True)
+        return ScriptKind(module=True)
     found = _FACTORY.search(tail)
-    return Kind(factory="" if found is None else found[1])
+    return ScriptKind(factory="" if found is None else found[1])
 
 
-def page_for(name: str, kind: Kind) -> bytes:
+def page_for(name: str, kind: ScriptKind) -> bytes:
     """A page that runs a script which lies beside it.
 
     The canvas is where SDL and the like look for it.

@@ -11,7 +11,7 @@ from urllib.parse import urlsplit
 
 from attrs import define, evolve, field
 
-from fetchkit.assets import static_dir
+from fetchkit.assets import inject_script
 from fetchkit.browser.driver import (
     Browser,
     Closed,
@@ -42,7 +42,6 @@ from fetchkit.web.tokens import PARAMETER
 
 __all__ = ["Runner", "page_script", "readable_crash"]
 
-_PLACE = "SETTINGS"
 _OURS = "fetchkit:run.js"  # what the script is called in stacks
 _FAILED = 400
 _FAVICON = "/favicon.ico"  # browsers ask for it by themselves
@@ -54,11 +53,8 @@ def page_script(arguments: tuple[str, ...] | None) -> str:
     Args:
         arguments: what `main` gets behind the program's name; None leaves that to the page.
     """
-    code = (static_dir() / "inject" / "run.js").read_text("utf-8")
-    settings = json.dumps({"arguments": None if arguments is None else list(arguments)})
-    before, after = code.rsplit(_PLACE, 1)
-    # `<` would begin the end of the script where it stands in HTML.
-    return before + settings.replace("<", "\\u003c") + after + f"//# sourceURL={_OURS}\n"
+    code = inject_script("run", {"arguments": None if arguments is None else list(arguments)})
+    return f"{code}//# sourceURL={_OURS}\n"
 
 
 async def readable_crash(outcome: Outcome, server: Server) -> str:

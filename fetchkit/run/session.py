@@ -17,7 +17,7 @@ from fetchkit.errors import BrowserError
 from fetchkit.listen import EVERYWHERE
 from fetchkit.net.hosts import Host, bare_name
 from fetchkit.run import output as outputs
-from fetchkit.run.asked import BY_SIGNAL, SIGNALS, UNREAD, Asked
+from fetchkit.run.call import BY_SIGNAL, SIGNALS, UNREAD, Call
 from fetchkit.run.jobs import located, reported, run_all
 from fetchkit.run.output import Output
 from fetchkit.run.page import query as query_of
@@ -33,12 +33,12 @@ __all__ = ["run"]
 _LOCAL = {"127.0.0.1", "::1", "localhost", *EVERYWHERE}
 
 
-async def run(config: Config, asked: Asked, process: Process | None, *, headless: bool) -> int:
+async def run(config: Config, call: Call, process: Process | None, *, headless: bool) -> int:
     """Run the pages; the exit code.
 
     Args:
         config: the settings, whose folder is the one to serve.
-        asked: what to do.
+        call: what to do.
         process: the browser, which is starting; None where somebody else opens the page.
         headless: whether nobody can see or click anything.
 
@@ -47,10 +47,10 @@ async def run(config: Config, asked: Asked, process: Process | None, *, headless
         ConfigError, ListenError: before anything runs.
     """
     log.configure(config.log_format, verbose=config.verbose, quiet=not config.verbose)
-    logs = {"stdout": asked.log_stdout, "stderr": asked.log_stderr}
-    with outputs.opened(json_lines=asked.json_lines, logs=logs) as output, _stoppable() as stopped:
+    logs = {"stdout": call.log_stdout, "stderr": call.log_stderr}
+    with outputs.opened(json_lines=call.json_lines, logs=logs) as output, _stoppable() as stopped:
         browsers = None if process is None else _Browsers(process, headless, config.run.browser_args)
-        session = _Session(config, asked, browsers, output, headless)
+        session = _Session(config, call, browsers, output, headless)
         work = asyncio.ensure_future(session.run())
         await asyncio.wait([work, stopped], return_when=asyncio.FIRST_COMPLETED)
         if work.done():
@@ -64,7 +64,7 @@ async def run(config: Config, asked: Asked, process: Process | None, *, headless
 @define
 class _Session:
     config: Config
-    asked: Asked
+    call: Call
     browsers: "_Browsers | None"
     output: Output
     headless: bool
@@ -73,11 +73,11 @@ class _Session:
 
     async def run(self) -> int:
         """Serve, run what is asked for, and say how it ended."""
-        return await (self._one() if self.asked.jobs is None else self._many(self.asked.jobs))
+        return await (self._one() if self.call.jobs is None else self._many(self.call.jobs))
 
     async def _one(self) -> int:
-        target = locate(self.asked.pages[0], self.config.directory)
-        markup = b"" if self.browsers is not None else _markup(self.asked)
+        target = locate(self.call.pages[0], self.config.directory)
+        markup = b"" if self.browsers is not None else _markup(self.call)
         async with running(self.config, pages=_made([target]), markup=markup) as server:
             outcome = await self._outcome(Runner(server), target)
         # The server has stopped: what it had held back of the page's output is out by now.
@@ -85,16 +85,16 @@ class _Session:
         return outcome.code
 
     async def _many(self, jobs: int) -> int:
-        config, asked, browsers = self.config, self.asked, self.browsers
+        config, call, browsers = self.config, self.call, self.browsers
         assert browsers is not None  # noqa: S101  the command refuses it
-        pages = located(asked.pages, config.directory)
+        pages = located(call.pages, config.directory)
         made = _made([page for page in pages if isinstance(page, Target)])
-        with reported(self.output, asked.junit, quiet=config.quiet) as results:
+        with reported(self.output, call.junit, quiet=config.quiet) as results:
             async with running(config, pages=made) as server, browsers:
                 await run_all(
                     Runner(server),
                     pages,
-                    asked.arguments,
+                    call.arguments,
                     jobs=jobs,
                     limits=limits_of(config, headless=self.headless, watched=False),
                     output=self.output,
@@ -113,12 +113,12 @@ class _Session:
                     if self.config.verbose:
                         self.output.say(f"{runner.browser.version}, {self.browsers.manner}")
                 outcome = await self._page(runner, target)
-                if self.asked.serve_after_exit and not outcome.failed:
+                if self.call.serve_after_exit and not outcome.failed:
                     await self._go_on(outcome, runner.server)
         except BrowserError as error:
             outcome = Outcome(NEVER_STARTED, str(error), failed=True)
         closed = outcome.code == UNCAUGHT and not outcome.crash
-        if self.asked.serve_after_close and (outcome.failed or closed):
+        if self.call.serve_after_close and (outcome.failed or closed):
             await self._go_on(outcome, runner.server)
         return outcome
 
@@ -130,14 +130,14 @@ class _Session:
         await asyncio.Event().wait()
 
     async def _page(self, runner: Runner, target: Target) -> Outcome:
-        config, asked = self.config, self.asked
-        host, query = host_of(config, asked.hostname), query_of(asked.arguments)
+        config, call = self.config, self.call
+        host, query = host_of(config, call.hostname), query_of(call.arguments)
         if runner.browser is None:
             self.output.say(f"open {runner.url_of(target, query, host)}")
         work = asyncio.ensure_future(
             runner.run(
                 target,
-                asked.arguments or None,
+                call.arguments or None,
                 limits=limits_of(config, headless=self.headless, watched=runner.browser is None),
                 write=self.output.write,
                 says=self.output.say if config.verbose else lambda _: None,
@@ -176,9 +176,9 @@ def limits_of(config: Config, *, headless: bool, watched: bool) -> Limits:
     return limits if headless else evolve(limits, idle=math.inf)
 
 
-def _markup(asked: Asked) -> bytes:
+def _markup(call: Call) -> bytes:
     """The script in the pages themselves, where no driver puts it there."""
-    script = page_script(asked.arguments or None)
+    script = page_script(call.arguments or None)
     return f"<script>\n{script}</script>\n".encode("ascii")
 
 

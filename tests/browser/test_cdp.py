@@ -7,7 +7,8 @@ from typing import Any, cast
 
 import pytest
 
-from fetchkit.browser.cdp import ChromiumTab, Connection, RefusedError
+from fetchkit.browser.cdp import Connection, RefusedError
+from fetchkit.browser.chromium import ChromiumTab
 from fetchkit.browser.find import Family, Found
 from fetchkit.browser.lifeline import Lifeline
 from fetchkit.browser.process import Process

@@ -5,7 +5,7 @@ from pathlib import Path
 
 import pytest
 
-from fetchkit.browser.find import BROWSERS, Family, Found, find, installed, places
+from fetchkit.browser.find import BROWSERS, Family, Found, find, installed, usual_paths
 from fetchkit.errors import BrowserError
 
 
@@ -142,17 +142,17 @@ def test_an_application_of_macos_is_its_program(tmp_path: Path) -> None:
 @pytest.mark.parametrize("kind", BROWSERS, ids=lambda kind: kind.name)
 def test_every_browser_has_places_on_every_platform(kind: object) -> None:
     (row,) = (known for known in BROWSERS if known is kind)
-    assert places(row, "linux") == row.commands != ()
-    mac = places(row, "darwin")
+    assert usual_paths(row, "linux") == row.commands != ()
+    mac = usual_paths(row, "darwin")
     assert mac[0].startswith("/Applications/")
     assert mac[1].startswith("~/Applications/")
     assert mac[-1] == row.commands[-1]
-    windows = places(row, "win32")
+    windows = usual_paths(row, "win32")
     assert windows[0].startswith("%ProgramFiles%\\")
     assert all(path.endswith(".exe") for path in windows)
 
 
 def test_chrome_on_macos_and_windows_is_where_it_installs_itself() -> None:
     (chrome,) = (kind for kind in BROWSERS if kind.name == "chrome")
-    assert "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome" in places(chrome, "darwin")
-    assert r"%LocalAppData%\Google\Chrome\Application\chrome.exe" in places(chrome, "win32")
+    assert "/Applications/Google Chrome.app/Contents/MacOS/Google Chrome" in usual_paths(chrome, "darwin")
+    assert r"%LocalAppData%\Google\Chrome\Application\chrome.exe" in usual_paths(chrome, "win32")

@@ -8,7 +8,7 @@ import pytest
 import pytest_asyncio
 
 from fetchkit.browser.bidi import Firefox, FirefoxTab
-from fetchkit.browser.cdp import Chromium, ChromiumTab
+from fetchkit.browser.chromium import Chromium, ChromiumTab
 from fetchkit.browser.driver import (
     Browser,
     Closed,

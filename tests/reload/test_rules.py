@@ -14,7 +14,7 @@ from fetchkit.reload.rules import (
     PAIR_SETTLE,
     RESTLESS,
     SETTLE,
-    Asked,
+    AskedFile,
     Read,
     Stamp,
     Verdict,
@@ -29,22 +29,22 @@ from fetchkit.reload.rules import (
 from .wasm import PREAMBLE, custom, imports, leb, module, name
 
 NOW = Stamp((1, 2), 10, 0, 0)
-SAME = Asked(differs=False, now=NOW, still=0.0)
+SAME = AskedFile(differs=False, now=NOW, still=0.0)
 
 
-def changed(still: float, *, whole: bool = True, differed: float | None = None) -> Asked:
-    return Asked(True, NOW, still, still if differed is None else differed, whole)
+def changed(still: float, *, whole: bool = True, differed: float | None = None) -> AskedFile:
+    return AskedFile(True, NOW, still, still if differed is None else differed, whole)
 
 
-def gone(still: float) -> Asked:
-    return Asked(True, None, still, still)
+def gone(still: float) -> AskedFile:
+    return AskedFile(True, None, still, still)
 
 
-def empty(still: float) -> Asked:
-    return Asked(True, Stamp((1, 2), 0, 0, 0), still, still)
+def empty(still: float) -> AskedFile:
+    return AskedFile(True, Stamp((1, 2), 0, 0, 0), still, still)
 
 
-def verdict(**files: Asked) -> Verdict:
+def verdict(**files: AskedFile) -> Verdict:
     """Of files whose dots are written as underscores."""
     return judge({f"/{k.replace('_', '.')}": v for k, v in files.items()}, "/index.html", lambda *_: True)
 
@@ -69,13 +69,13 @@ def test_a_half_written_wasm_is_waited_for_however_long() -> None:
 
 
 @pytest.mark.parametrize("absent", [gone, empty])
-def test_what_is_empty_or_gone_never_causes_a_reload(absent: Callable[[float], Asked]) -> None:
+def test_what_is_empty_or_gone_never_causes_a_reload(absent: Callable[[float], AskedFile]) -> None:
     assert verdict(index_html=SAME, style_css=absent(1000.0)) == Verdict()
     assert verdict(index_html=absent(1000.0), style_css=changed(1000.0)) == Verdict()
 
 
 @pytest.mark.parametrize("absent", [gone, empty])
-def test_what_is_empty_or_gone_holds_others_up_but_not_for_ever(absent: Callable[[float], Asked]) -> None:
+def test_what_is_empty_or_gone_holds_others_up_but_not_for_ever(absent: Callable[[float], AskedFile]) -> None:
     assert verdict(a_css=absent(4.0), b_css=changed(3.0)) == Verdict(wait=GONE - 3.0)
     assert verdict(a_css=absent(GONE), b_css=changed(GONE)) == Verdict(("/b.css",))
 
@@ -100,7 +100,7 @@ def test_of_a_pair_one_alone_is_waited_for_longer(first: str) -> None:
 
 
 @pytest.mark.parametrize("script", [SAME, changed(PAIR_SETTLE)])
-def test_a_script_that_lacks_imports_of_its_wasm_is_waited_for(script: Asked) -> None:
+def test_a_script_that_lacks_imports_of_its_wasm_is_waited_for(script: AskedFile) -> None:
     def misfit(still: float) -> Verdict:
         files = {"/app.js": script, "/app.wasm": changed(still)}
         return judge(files, "/", lambda js, wasm: (js, wasm) != ("/app.js", "/app.wasm"))

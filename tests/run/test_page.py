@@ -8,7 +8,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from fetchkit.run.page import MAX_QUERY, Kind, address, is_html, is_script, kind_of, page_for, query
+from fetchkit.run.page import MAX_QUERY, ScriptKind, address, is_html, is_script, kind_of, page_for, query
 
 # Ends of scripts, as emcc of different years writes them.
 PLAIN = "var shouldRunNow = true;\nif (Module['noInitialRun']) shouldRunNow = false;\nrun();\n"
@@ -60,33 +60,33 @@ NAMES = ["Module", "createModule", "$", "_a1", "EXPORT$NAME"]
 
 @pytest.mark.parametrize("source", [PLAIN, SMALL, "", "\n", "define('x', [], f);", "exports = 1"])
 def test_a_script_that_runs_by_itself_is_only_loaded(source: str) -> None:
-    assert kind_of("app.js", source) == Kind()
+    assert kind_of("app.js", source) == ScriptKind()
 
 
 @pytest.mark.parametrize("name", NAMES)
 @pytest.mark.parametrize("source", [UMD_2022, UMD_2024, UMD_2025, UMD_MINIFIED])
 def test_a_factory_is_called_by_its_name(source: str, name: str) -> None:
-    assert kind_of("app.js", PLAIN * 100 + source.replace("NAME", name)) == Kind(factory=name)
+    assert kind_of("app.js", PLAIN * 100 + source.replace("NAME", name)) == ScriptKind(factory=name)
 
 
 @pytest.mark.parametrize("source", ES6)
 def test_an_ecmascript_module_is_told_by_what_it_exports(source: str) -> None:
-    assert kind_of("app.js", PLAIN * 100 + source.replace("NAME", "Module")) == Kind(module=True)
+    assert kind_of("app.js", PLAIN * 100 + source.replace("NAME", "Module")) == ScriptKind(module=True)
 
 
 def test_mjs_is_always_a_module_and_cjs_is_told_by_its_end() -> None:
-    assert kind_of("app.mjs", PLAIN) == Kind(module=True)
-    assert kind_of("app.cjs", UMD_2024.replace("NAME", "f")) == Kind(factory="f")
+    assert kind_of("app.mjs", PLAIN) == ScriptKind(module=True)
+    assert kind_of("app.cjs", UMD_2024.replace("NAME", "f")) == ScriptKind(factory="f")
 
 
 def test_only_the_end_of_a_script_tells() -> None:
     begins = "export default x;\n" + UMD_2024.replace("NAME", "f")
-    assert kind_of("app.js", begins + PLAIN * 100) == Kind()
+    assert kind_of("app.js", begins + PLAIN * 100) == ScriptKind()
 
 
 def test_a_huge_script_takes_no_time() -> None:
-    assert kind_of("app.js", "export { " * 2_000_000) == Kind()
-    assert kind_of("app.js", "define([], " * 2_000_000) == Kind()
+    assert kind_of("app.js", "export { " * 2_000_000) == ScriptKind()
+    assert kind_of("app.js", "define([], " * 2_000_000) == ScriptKind()
 
 
 # --- The page
@@ -142,7 +142,7 @@ def file_of(url: str) -> str:
 
 @pytest.mark.parametrize("name", NASTY)
 def test_a_script_beside_the_page_is_found_whatever_its_name_is(name: str) -> None:
-    page = Read(page_for(name, Kind()))
+    page = Read(page_for(name, ScriptKind()))
     (source,) = page.sources
     assert file_of(source) == name
     assert page.tags == ["html", "meta", "title", "link", "canvas", "script", "script"]
@@ -151,7 +151,7 @@ def test_a_script_beside_the_page_is_found_whatever_its_name_is(name: str) -> No
 
 @pytest.mark.parametrize("name", NASTY)
 def test_a_module_is_imported_whatever_its_name_is(name: str) -> None:
-    page = Read(page_for(name, Kind(module=True)))
+    page = Read(page_for(name, ScriptKind(module=True)))
     assert page.sources == []
     assert page.tags.count("script") == 2
     (found,) = re.findall(r'import \* as made from "(\./[^"]*)";', page.scripts[-1])
@@ -160,14 +160,14 @@ def test_a_module_is_imported_whatever_its_name_is(name: str) -> None:
 
 
 def test_a_factory_is_called_with_the_object_that_is_module() -> None:
-    page = Read(page_for("app.js", Kind(factory="createApp")))
+    page = Read(page_for("app.js", ScriptKind(factory="createApp")))
     assert page.sources == ["app.js"]
     assert page.scripts[-1] == "createApp(options);"
     assert "options = Module" in page.scripts[0]
 
 
 def test_a_page_has_a_canvas_and_asks_for_no_icon() -> None:
-    page = page_for("app.js", Kind())
+    page = page_for("app.js", ScriptKind())
     assert page.startswith(b"<!doctype html>")
     assert b'<canvas id="canvas"' in page
     assert page.index(b"<canvas") < page.index(b"var Module") < page.index(b'src="app.js"')
@@ -176,13 +176,13 @@ def test_a_page_has_a_canvas_and_asks_for_no_icon() -> None:
 
 @given(st.binary(min_size=1).map(lambda raw: raw.decode("utf-8", "surrogateescape")))
 def test_every_name_makes_a_page(name: str) -> None:
-    for kind in (Kind(), Kind(module=True), Kind(factory="f")):
+    for kind in (ScriptKind(), ScriptKind(module=True), ScriptKind(factory="f")):
         assert len(Read(page_for(name, kind)).scripts) >= 1
 
 
 def test_a_name_of_foreign_bytes_keeps_them() -> None:
     name = b"gr\xfcn.js".decode("utf-8", "surrogateescape")
-    (source,) = Read(page_for(name, Kind())).sources
+    (source,) = Read(page_for(name, ScriptKind())).sources
     assert unquote_to_bytes(source) == b"gr\xfcn.js"
     assert unquote_to_bytes(address(name)) == b"/gr\xfcn.js"
 

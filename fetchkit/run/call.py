@@ -6,7 +6,7 @@ from typing import Final
 
 from attrs import frozen
 
-__all__ = ["BY_SIGNAL", "SIGNALS", "UNREAD", "Asked"]
+__all__ = ["BY_SIGNAL", "SIGNALS", "UNREAD", "Call"]
 
 SIGNALS: Final = tuple(
     getattr(signal, name) for name in ("SIGINT", "SIGTERM", "SIGHUP") if hasattr(signal, name)
@@ -19,7 +19,7 @@ UNREAD: Final = BY_SIGNAL + 13
 
 
 @frozen(kw_only=True)
-class Asked:
+class Call:
     """One call of `fetchkit run`, besides the settings.
 
     Attributes:
