@@ -184,11 +184,13 @@ class PagePrinted:
         page: which.
         stream: `stdout` or `stderr`.
         text: of one call of `out()` or `err()`: a line without its end; it may have line breaks within.
+        harness: whether it came through Emscripten's test harness.
     """
 
     page: Page
     stream: str
     text: str
+    harness: bool = False
 
 
 @frozen
@@ -198,10 +200,12 @@ class PageEnded:
     Attributes:
         page: which.
         status: its exit status, as it gave it; None where it gave none.
+        harness: whether it came through Emscripten's test harness.
     """
 
     page: Page
     status: int | None
+    harness: bool = False
 
 
 @frozen

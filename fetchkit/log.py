@@ -6,7 +6,7 @@ import logging
 import sys
 import time
 import traceback
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from typing import TextIO
 
 from fetchkit.config import LogFormat
@@ -22,8 +22,16 @@ def write_line(
 
     Nobody may be reading any more (`2>&1 | head`): then there is nothing to say, and requests go on.
     """
+    _print(_line(kind, text, values, form), stream)
+
+
+def _line(kind: str, text: str, values: Mapping[str, object], form: LogFormat) -> str:
     if form is LogFormat.JSON:
-        text = json.dumps({"time": round(time.time(), 3), "event": kind, **values})
+        return json.dumps({"time": round(time.time(), 3), "event": kind, **values})
+    return text
+
+
+def _print(text: str, stream: TextIO | None = None) -> None:
     with contextlib.suppress(OSError, ValueError):
         print(text, file=stream or sys.stderr, flush=True)
 
@@ -31,8 +39,9 @@ def write_line(
 class _Handler(logging.Handler):
     """Writes records of the standard library's logging, aiohttp's and asyncio's among them."""
 
-    def __init__(self, form: LogFormat, *, tracebacks: bool) -> None:
+    def __init__(self, form: LogFormat, write: Callable[[str], object], *, tracebacks: bool) -> None:
         super().__init__()
+        self._write = write
         self._form = form
         self._tracebacks = tracebacks
 
@@ -46,11 +55,15 @@ class _Handler(logging.Handler):
         if error is not None and self._tracebacks:
             values["traceback"] = "".join(traceback.format_exception(error))
             text += "\n" + escape_lines(str(values["traceback"]).rstrip())
-        write_line("log", text, values, self._form)
+        self._write(_line("log", text, values, self._form))
 
 
-def configure(form: LogFormat, *, verbose: bool, quiet: bool) -> None:
-    """Send what the process logs to standard error."""
+def configure(
+    form: LogFormat, *, verbose: bool, quiet: bool, write: Callable[[str], object] | None = None
+) -> None:
+    """Send what the process logs to standard error, or to what takes its lines, from any thread."""
     level = logging.ERROR if quiet else logging.DEBUG if verbose else logging.INFO
-    logging.basicConfig(level=level, handlers=[_Handler(form, tracebacks=verbose)], force=True)
+    logging.basicConfig(
+        level=level, handlers=[_Handler(form, write or _print, tracebacks=verbose)], force=True
+    )
     logging.getLogger("asyncio").setLevel(logging.WARNING)

@@ -71,6 +71,8 @@ class Connection:
         self._pending: dict[int, asyncio.Future[dict[str, Any]]] = {}
         self._count = 0
         self._lost = False
+        self._hears = asyncio.Event()
+        self._hears.set()
         self._reader = asyncio.create_task(self._read())
 
     async def call(self, method: str, params: Mapping[str, Any]) -> dict[str, Any]:
@@ -89,8 +91,16 @@ class Connection:
         finally:
             self._pending.pop(number, None)
 
+    def hold(self, *, held: bool) -> None:
+        """Read nothing for a while, or go on; the socket's own buffer is bounded."""
+        if held:
+            self._hears.clear()
+        else:
+            self._hears.set()
+
     async def closed(self) -> None:
         """Clean up, once the browser has ended: its end of the socket is closed then."""
+        self._hears.set()
         await asyncio.wait([self._reader], timeout=_LAST_WORDS_SECONDS)
         self._reader.cancel()
         await self._session.close()
@@ -100,6 +110,7 @@ class Connection:
             async for message in self._socket:
                 if message.type is aiohttp.WSMsgType.TEXT:
                     self._message(json.loads(message.data))
+                    await self._hears.wait()
         finally:
             self._lost = True
         await asyncio.wait([self._line.ended], timeout=_LAST_WORDS_SECONDS)
@@ -181,6 +192,10 @@ class Firefox:
             await tab.close()
             raise
         return tab
+
+    def hold(self, *, held: bool) -> None:
+        """See `interface.Browser`."""
+        self._connection.hold(held=held)
 
     async def close(self) -> None:
         """See `interface.Browser`."""

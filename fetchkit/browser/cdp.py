@@ -91,6 +91,15 @@ class Connection(asyncio.Protocol):
             future.add_done_callback(lambda _: self._pending.pop(number, None))
         return future
 
+    def hold(self, *, held: bool) -> None:
+        """Read nothing for a while, or go on."""
+        if self._transport is None or self._lost or self._transport.is_closing():
+            return
+        if held:
+            self._transport.pause_reading()
+        else:
+            self._transport.resume_reading()
+
     def close(self) -> None:
         """End the conversation."""
         if self._transport is not None:

@@ -103,6 +103,10 @@ class Chromium:
             raise
         return tab
 
+    def hold(self, *, held: bool) -> None:
+        """See `interface.Browser`."""
+        self._connection.hold(held=held)
+
     async def close(self) -> None:
         """See `interface.Browser`."""
         self._closing = True

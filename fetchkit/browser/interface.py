@@ -126,5 +126,11 @@ class Browser(Protocol):
             BrowserError: the browser is not there any more.
         """
 
+    def hold(self, *, held: bool) -> None:
+        """Hear nothing of the browser for a while, so that it is not heard faster than can be told, or go on.
+
+        Commands are not answered meanwhile either.
+        """
+
     async def close(self) -> None:
         """End all of the browser at once and remove its profile; safe to call twice."""

@@ -9,9 +9,10 @@ from fetchkit.lazy import loader
 
 if TYPE_CHECKING:
     from fetchkit.emrun.messages import Ended, Loaded, Message, Printed, Reported, parse_message
-    from fetchkit.emrun.routes import setup
+    from fetchkit.emrun.routes import pace, setup
 
-__all__ = ["Ended", "Loaded", "Message", "Printed", "Reported", "parse_message", "setup"]
+__all__ = ["Ended", "Loaded", "Message", "Printed", "Reported", "pace", "parse_message", "setup"]
 
 # The grammar needs no server; aiohttp comes with the routes.
-__getattr__ = loader(__name__, {name: "routes" if name == "setup" else "messages" for name in __all__})
+_ROUTES = ("pace", "setup")
+__getattr__ = loader(__name__, {name: "routes" if name in _ROUTES else "messages" for name in __all__})

@@ -78,11 +78,13 @@ class Printed:
         stream: `stdout` or `stderr`.
         text: of one call, without the end of its line.
         number: its place in the sequence; None for what stands in none.
+        harness: whether Emscripten's test harness was told.
     """
 
     stream: str
     text: str
     number: int | None = None
+    harness: bool = False
 
 
 @frozen
@@ -104,11 +106,11 @@ class Ended:
 
     Attributes:
         status: exit status; None where it gave none.
-        result: whether the harness was told: its pages say nothing when they load.
+        harness: whether Emscripten's test harness was told: its pages say nothing when they load.
     """
 
     status: int | None
-    result: bool = False
+    harness: bool = False
 
 
 Message = Loaded | Printed | Reported | Ended
@@ -148,7 +150,7 @@ def parse_log(target: str) -> Printed | None:
     query = target.partition("?")[2]
     for name, stream in _LOGS.items():
         if query.startswith(name):
-            return Printed(stream, _text(query.removeprefix(name)))
+            return Printed(stream, _text(query.removeprefix(name)), harness=True)
     return None
 
 
@@ -160,17 +162,19 @@ def parse_result(target: str) -> tuple[Message, ...]:
     result = _text(target.partition("?")[2].partition("|")[0])
     kind, colon, what = result.partition(":")
     if colon and kind == "exit":
-        return (Ended(_status(what), result=True),)
+        return (Ended(_status(what), harness=True),)
     if (status := _status(result)) is not None:
-        return (Ended(status, result=True),)
+        return (Ended(status, harness=True),)
     if colon and kind == "abort":
-        return Printed(STDERR, f"abort: {what}"), Ended(ABORTED, result=True)
+        return Printed(STDERR, f"abort: {what}", harness=True), Ended(ABORTED, harness=True)
     if colon and kind == "exception":
-        return Printed(STDERR, f"exception: {what}"), Ended(ABORTED if _TRAP in what else 1, result=True)
+        code = ABORTED if _TRAP in what else 1
+        return Printed(STDERR, f"exception: {what}", harness=True), Ended(code, harness=True)
     if colon and kind == "skipped":
-        return Printed(STDOUT, f"skipped: {what.strip()}"), Ended(0, result=True)
+        return Printed(STDOUT, f"skipped: {what.strip()}", harness=True), Ended(0, harness=True)
     good = result.strip().lower() in _SUCCESSES
-    return Printed(STDOUT, f"report_result: {result}"), Ended(0 if good else 1, result=True)
+    code = 0 if good else 1
+    return Printed(STDOUT, f"report_result: {result}", harness=True), Ended(code, harness=True)
 
 
 def _status(text: str) -> int | None:

@@ -2,7 +2,7 @@
 
 import asyncio
 import math
-from collections.abc import AsyncIterator, Iterable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from pathlib import Path
 from typing import Final, cast
 
@@ -33,7 +33,7 @@ from fetchkit.web.prebuilt import PrebuiltResponse, status_line
 from fetchkit.web.problems import Handler, answering
 from fetchkit.web.tokens import without_token
 
-__all__ = ["MAX_MESSAGE", "setup"]
+__all__ = ["MAX_MESSAGE", "Pace", "pace", "setup"]
 
 MAX_MESSAGE: Final = 16 * 1024**2
 """Bytes of a message. The largest page that anything is injected into has as many; no line is longer."""
@@ -46,6 +46,10 @@ _FIELDS: Final[dict[str, str]] = {
 }
 _OK: Final = b"OK"
 _OWN_SITES: Final = (None, "same-origin", "none")  # Sec-Fetch-Site (W3C Fetch Metadata, section 2.4)
+
+
+Pace = Callable[[str, Message], Awaitable[None]]
+"""Takes the Host and the message; the message is taken, and answered, once it returns."""
 
 
 def setup(
@@ -62,7 +66,7 @@ def setup(
     Returns:
         The handler for `/`, where pages of older harnesses log; all else there goes to `plain`.
     """
-    front = _Front(events_of(app), prefix, None if dumps is None else Dumps(dumps), plain)
+    app[_FRONT] = front = _Front(events_of(app), prefix, None if dumps is None else Dumps(dumps), plain)
     app.on_cleanup.append(front.close)
     stdio = prefix + "{folder:(?s:(?:.*/)?)}" + _NAME
     for method, path, handler in (
@@ -76,12 +80,18 @@ def setup(
     return front.root
 
 
+def pace(app: web.Application, pace: Pace | None) -> None:
+    """Let pages wait with each message for something, such as that what they printed before is taken."""
+    app[_FRONT].pace = pace
+
+
 @define(eq=False)
 class _Front:
     events: Events
     prefix: str
     dumps: Dumps | None
     plain: Handler | None
+    pace: Pace | None = None
     sessions: Sessions = field(factory=Sessions)
     _timer: asyncio.TimerHandle | None = None
 
@@ -90,7 +100,10 @@ class _Front:
         name = dumped_name(without_token(request.raw_path))
         if name is not None:
             return await self._receive(request, name)
-        return self._took(request, parse_message(await _whole(request)))
+        message = parse_message(await _whole(request))
+        if self.pace is not None:
+            await self.pace(request.headers.get(hdrs.HOST, ""), message)
+        return self._took(request, message)
 
     async def log(self, request: web.Request) -> web.StreamResponse:
         """The harness: output."""
@@ -98,7 +111,7 @@ class _Front:
         if stream not in (STDOUT, STDERR):
             raise BadRequestError("A log is of stdout or stderr.", "POST /log?file=stdout")
         text = (await _whole(request)).decode("utf-8", "replace")
-        return self._took(request, Printed(stream, text))
+        return self._took(request, Printed(stream, text, harness=True))
 
     async def upload(self, request: web.Request) -> web.StreamResponse:
         """The harness: a file."""
@@ -215,6 +228,9 @@ class _Front:
         page, events = self.sessions.page(client, url, asyncio.get_running_loop().time())
         self._emit([*events, PageDumped(page, name, dump.path, dump.size)])
         return answer(request, 200, _FIELDS, _OK)
+
+
+_FRONT: Final = web.AppKey("emrun", _Front)
 
 
 class _Once:

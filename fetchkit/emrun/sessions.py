@@ -80,7 +80,7 @@ class _Session:
                 return self._has_seen(self.prints, number)
             case Reported(number=int(number)):
                 return self._has_seen(self.reports, number)
-            case Ended(result=True):
+            case Ended(harness=True):
                 return self.ended is not None and now - self.ended > _REPETITION
             case _:
                 return False
@@ -117,17 +117,17 @@ class Sessions:
             case Loaded():
                 session.loaded = True
                 events.append(PageLoaded(session.page))
-            case Printed(stream=stream, text=text, number=number):
-                printed = PagePrinted(session.page, stream, text)
+            case Printed(stream=stream, text=text, number=number, harness=harness):
+                printed = PagePrinted(session.page, stream, text, harness)
                 events += self._in_turn(session, session.prints, number, printed, now)
             case Reported(report=report, number=number):
                 reported = PageReported(session.page, report)
                 events += self._in_turn(session, session.reports, number, reported, now)
-            case Ended(status=status):
+            case Ended(status=status, harness=harness):
                 events += self._flushed(session, now)
                 if session.ended is None:
                     session.ended = now
-                    events.append(PageEnded(session.page, status))
+                    events.append(PageEnded(session.page, status, harness))
                 else:
                     _log.debug("%s ended twice; the second status, %s, counts for nothing.", url, status)
         return events

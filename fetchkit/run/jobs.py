@@ -191,6 +191,10 @@ class _Shared:
         self.tabs[host] = tab
         return tab
 
+    def hold(self, *, held: bool) -> None:
+        """See `interface.Browser`."""
+        self.browser.hold(held=held)
+
     async def close(self) -> None:
         """See `interface.Browser`."""
         await self.browser.close()
@@ -360,7 +364,8 @@ class _Jobs:
         self.tell.output.say(trouble)
 
     def _use(self, browser: Browser) -> None:
-        self._shared = self.runner.browser = _Shared(browser, browser.version, browser.gone, self._close)
+        self._shared = _Shared(browser, browser.version, browser.gone, self._close)
+        self.runner.use(self._shared)
 
     @contextlib.contextmanager
     def _host(self, shared: _Shared) -> Iterator[str]:

@@ -145,6 +145,7 @@ class Program:
     _fatal: bool = False
     _held: str = ""
     _failures: list[str] = field(factory=list)
+    _held_since: float | None = None
 
     def __attrs_post_init__(self) -> None:
         self._set("timeout", self.now, self.limits.timeout)
@@ -154,7 +155,25 @@ class Program:
     @property
     def wake(self) -> float:
         """When `tick` has something to do, by the same clock; infinite for never."""
-        return min(self._deadlines.values(), default=math.inf)
+        return self._next()[0]
+
+    @property
+    def has_program(self) -> bool:
+        """Whether there is a program in the page itself, and not only in a frame of it, perhaps."""
+        return self._module or self.emrun
+
+    def hold(self, now: float) -> None:
+        """Nothing is heard while nobody takes what was printed: only the limit of the whole run counts."""
+        if self._held_since is None:
+            self._held_since = now
+
+    def go_on(self, now: float) -> None:
+        """Something is heard again; the other limits are later by as much."""
+        since, self._held_since = self._held_since, None
+        if since is not None:
+            for name in self._deadlines:
+                if name != "timeout":
+                    self._deadlines[name] += now - since
 
     # --- what run.js reports ---
 
@@ -336,10 +355,10 @@ class Program:
         """Give up where a limit is reached."""
         if self.outcome is not None:
             return
-        due = min((at, name) for name, at in (self._deadlines or {"": math.inf}).items())
-        if due[0] > now:
+        at, name = self._next()
+        if at > now:
             return
-        match due[1]:
+        match name:
             case "timeout":
                 self._time_out(f"did not end within {self.limits.timeout:g} s (--timeout).")
             case "silence":
@@ -378,6 +397,12 @@ class Program:
 
     def _time_out(self, what: str) -> None:
         self._end(Outcome(self.limits.timeout_code, f"{self.name} {what}"))
+
+    def _next(self) -> tuple[float, str]:
+        """The next limit."""
+        counted = {"timeout"} if self._held_since is not None else self._deadlines.keys()
+        due = ((at, name) for name, at in self._deadlines.items() if name in counted)
+        return min(due, default=(math.inf, ""))
 
     def _set(self, name: str, now: float, seconds: float) -> None:
         if seconds != math.inf:

@@ -11,6 +11,7 @@ from urllib.parse import urlsplit
 
 from attrs import define, evolve, field
 
+from fetchkit import emrun
 from fetchkit.assets import inject_script
 from fetchkit.browser.driver import (
     Browser,
@@ -43,6 +44,7 @@ from fetchkit.web.tokens import PARAMETER
 __all__ = ["Runner", "page_script", "readable_crash"]
 
 _OURS = "fetchkit:run.js"  # what the script is called in stacks
+_MARK = "w"  # begins a report that says how far the page was heard
 _FAILED = 400
 _FAVICON = "/favicon.ico"  # browsers ask for it by themselves
 
@@ -74,16 +76,27 @@ class _Active:
         program: its state.
         until: when whoever waits for it looks again.
         changed: set when that is too late: there is an outcome, or an earlier deadline.
+        mark: the last mark of the page that was heard.
+        marked: set when there is another, or an outcome.
     """
 
     program: Program
     until: float = math.inf
     changed: asyncio.Event = field(factory=asyncio.Event)
+    mark: str = ""
+    marked: asyncio.Event = field(factory=asyncio.Event)
+
+    async def heard(self, mark: str) -> None:
+        """Wait until the page was heard up to this mark, or need not be heard any more."""
+        while self.program.outcome is None and self.mark != mark:
+            self.marked.clear()
+            await self.marked.wait()
 
     def after(self) -> None:
         """Something was heard."""
         if self.program.outcome is not None or self.program.wake < self.until:
             self.changed.set()
+            self.marked.set()
 
     async def ended(self) -> Outcome:
         """Wait for the outcome."""
@@ -111,8 +124,12 @@ class Runner:
     browser: Browser | None = None
     _active: dict[str, _Active] = field(factory=dict)
     _unsubscribe: Callable[[], None] | None = None
+    _held: bool = False
+    _flows: asyncio.Event = field(factory=asyncio.Event)
 
     def __attrs_post_init__(self) -> None:
+        self._flows.set()
+        emrun.pace(self.server.app, self._pace)
         kinds = (Answered, PageEnded, PageLoaded, PagePrinted, PageReported)
         self._unsubscribe = events_of(self.server.app).subscribe(self._heard, kinds)
 
@@ -120,6 +137,27 @@ class Runner:
         """Listen no more."""
         if self._unsubscribe is not None:
             self._unsubscribe()
+        emrun.pace(self.server.app, None)
+
+    def use(self, browser: Browser) -> None:
+        """Open pages in this browser from now on."""
+        self.browser = browser
+        if self._held:
+            browser.hold(held=True)
+
+    def hold(self, *, held: bool) -> None:
+        """Let the pages wait, or go on: so much of what they have printed waits that no more should come."""
+        self._held = held
+        if held:
+            self._flows.clear()
+        else:
+            self._flows.set()
+        if self.browser is not None:
+            self.browser.hold(held=held)
+        now = asyncio.get_running_loop().time()
+        for active in self._active.values():
+            (active.program.hold if held else active.program.go_on)(now)
+            active.after()
 
     def url_of(self, target: Target, query: str = "", host: str = "localhost") -> str:
         """Where a page is to be opened.
@@ -164,6 +202,8 @@ class Runner:
         """
         program = Program(target.name, limits, asyncio.get_running_loop().time(), write, says)
         active, place = _Active(program), f"{host}:{self.server.port}"
+        if self._held:
+            program.hold(program.now)
         self._active[place] = active
         if self.browser is None:  # what comes late, when the server stops, is this program's too
             return await active.ended()
@@ -200,6 +240,9 @@ class Runner:
         match event:
             case Reported(text=text):
                 program.reported(text, now)
+                if text.startswith(_MARK):
+                    active.mark = text
+                    active.marked.set()
             case WorkerSaid(stream=stream, text=text):
                 program.worker_said(stream, text, now)
             case Dialog(kind=kind, message=message):
@@ -219,6 +262,14 @@ class Runner:
             )
             active.after()
 
+    async def _pace(self, host: str, message: emrun.Message) -> None:
+        """Let a page wait until its output is taken; one with a driver waits at its marks."""
+        await self._flows.wait()
+        active = self._of(host)
+        for mark in _marks(message):
+            if active is not None and self.browser is not None:
+                await active.heard(mark)
+
     def _heard(self, event: Event) -> None:
         """Something of the server."""
         match event:
@@ -235,6 +286,8 @@ class Runner:
         if active is None:
             return
         program, now = active.program, asyncio.get_running_loop().time()
+        if self.browser is not None and not _counts_beside_driver(event, program):
+            return
         match event:
             case PagePrinted(stream=stream, text=text):
                 program.printed(stream, text, now)
@@ -252,6 +305,22 @@ class Runner:
         if self.browser is None and len(self._active) == 1:
             return next(iter(self._active.values()))
         return self._active.get(host)
+
+
+def _marks(message: emrun.Message) -> list[str]:
+    if not isinstance(message, emrun.Reported):
+        return []
+    return [report for report in _reports(message.report) if report.startswith(_MARK)]
+
+
+def _counts_beside_driver(event: Any, program: Program) -> bool:
+    """Whether a message to the server is the program's, though its own ones come through the driver.
+
+    Else it is a frame's, a pop-up's or a stranger's; where the page has no program, a frame's is meant.
+    """
+    if isinstance(event, PagePrinted | PageEnded) and event.harness:
+        return True
+    return not program.has_program and not isinstance(event, PageReported)
 
 
 def _reports(text: str) -> list[str]:

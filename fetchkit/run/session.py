@@ -19,7 +19,7 @@ from fetchkit.net.hosts import Host, bare_name
 from fetchkit.run import output as outputs
 from fetchkit.run.call import BY_SIGNAL, SIGNALS, UNREAD, Call
 from fetchkit.run.jobs import located, reported, run_all
-from fetchkit.run.output import Output
+from fetchkit.run.output import GRACE, Output
 from fetchkit.run.page import query as query_of
 from fetchkit.run.program import NEVER_STARTED, UNCAUGHT, Limits, Outcome
 from fetchkit.run.results import status_of
@@ -29,6 +29,8 @@ from fetchkit.server import Server, running
 
 __all__ = ["run"]
 
+# For a program that exited with 0, where a file has not got all of its output: as for a wrong setting.
+_LOST = 2
 # Where `localhost` leads to.
 _LOCAL = {"127.0.0.1", "::1", "localhost", *EVERYWHERE}
 
@@ -46,18 +48,19 @@ async def run(config: Config, call: Call, process: Process | None, *, headless: 
         PageError: a page that cannot be run, where it is the only one.
         ConfigError, ListenError: before anything runs.
     """
-    log.configure(config.log_format, verbose=config.verbose, quiet=not config.verbose)
     logs = {"stdout": call.log_stdout, "stderr": call.log_stderr}
-    with outputs.opened(json_lines=call.json_lines, logs=logs) as output, _stoppable() as stopped:
+    async with outputs.opened(json_lines=call.json_lines, logs=logs) as output:
+        _log_to(output, config)
         browsers = None if process is None else _Browsers(process, headless, config.run.browser_args)
         session = _Session(config, call, browsers, output, headless)
-        work = asyncio.ensure_future(session.run())
-        await asyncio.wait([work, stopped], return_when=asyncio.FIRST_COMPLETED)
-        if work.done():
-            return work.result()
-        work.cancel()
-        with contextlib.suppress(asyncio.CancelledError):
-            await work
+        with _stoppable() as stopped:
+            work = asyncio.ensure_future(session.run())
+            await asyncio.wait([work, stopped], return_when=asyncio.FIRST_COMPLETED)
+            if work.done():
+                return work.result()
+            work.cancel()
+            with contextlib.suppress(asyncio.CancelledError):
+                await work
         return BY_SIGNAL + stopped.result() if session.outcome is None else session.outcome.code
 
 
@@ -73,13 +76,30 @@ class _Session:
 
     async def run(self) -> int:
         """Serve, run what is asked for, and say how it ended."""
-        return await (self._one() if self.call.jobs is None else self._many(self.call.jobs))
+        timeout = self.config.run.timeout or math.inf
+        begun = asyncio.get_running_loop().time()
+        if self.call.jobs is None:
+            code = await self._one()
+            timeout -= asyncio.get_running_loop().time() - begun
+        else:
+            code = await self._many(self.call.jobs)
+        return await self._told(code, max(timeout, GRACE))
+
+    async def _told(self, code: int, seconds: float) -> int:
+        """Wait until all output has been taken; the exit code, which says whether it was."""
+        if not await self.output.is_drained(seconds):
+            self.output.say("the output was not taken to its end in time (--timeout).")
+            return self.config.run.timeout_returncode & 0xFF
+        for stream, error in self.output.lost.items():
+            self.output.say(f"--log-{stream} has not got all of it: {error.strerror}.")
+            code = code or _LOST
+        return code
 
     async def _one(self) -> int:
         target = locate(self.call.pages[0], self.config.directory)
         markup = b"" if self.browsers is not None else _markup(self.call)
         async with running(self.config, pages=_made([target]), markup=markup) as server:
-            outcome = await self._outcome(Runner(server), target)
+            outcome = await self._outcome(self._runner(server), target)
         # The server has stopped: what it had held back of the page's output is out by now.
         await _tell(outcome, server, self.output)
         return outcome.code
@@ -92,7 +112,7 @@ class _Session:
         with reported(self.output, call.junit, quiet=config.quiet) as results:
             async with running(config, pages=made) as server, browsers:
                 await run_all(
-                    Runner(server),
+                    self._runner(server),
                     pages,
                     call.arguments,
                     jobs=jobs,
@@ -105,13 +125,20 @@ class _Session:
                 )
         return UNREAD if self.output.unread.is_set() else status_of(results)
 
+    def _runner(self, server: Server) -> Runner:
+        """Runs pages, and lets them wait while what they printed is not taken."""
+        runner = Runner(server)
+        self.output.crowded = lambda crowded: runner.hold(held=crowded)
+        return runner
+
     async def _outcome(self, runner: Runner, target: Target) -> Outcome:
         try:
             async with self.browsers or contextlib.nullcontext():
                 if self.browsers is not None:
-                    runner.browser = await self.browsers.next()
+                    browser = await self.browsers.next()
+                    runner.use(browser)
                     if self.config.verbose:
-                        self.output.say(f"{runner.browser.version}, {self.browsers.manner}")
+                        self.output.say(f"{browser.version}, {self.browsers.manner}")
                 outcome = await self._page(runner, target)
                 if self.call.serve_after_exit and not outcome.failed:
                     await self._go_on(outcome, runner.server)
@@ -153,6 +180,17 @@ class _Session:
         finally:
             work.cancel()
             unread.cancel()
+
+
+def _log_to(output: Output, config: Config) -> None:
+    """Let the log stand in its place among the output."""
+    loop = asyncio.get_running_loop()
+
+    def write(line: str) -> None:
+        with contextlib.suppress(RuntimeError):  # the run is over
+            loop.call_soon_threadsafe(output.line, line)
+
+    log.configure(config.log_format, verbose=config.verbose, quiet=not config.verbose, write=write)
 
 
 def host_of(config: Config, wanted: str) -> str:

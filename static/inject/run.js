@@ -11,6 +11,7 @@
 //   c         the page closes its window
 //   i WORKERS nothing is pending: no timer, frame, request, database or socket will call the program again; and
 //             how many workers there are
+//   w NUMBER  a mark, which is posted to the server as well: the answer comes once it was heard, and so all before it
 //
 // A driver of the browser offers `fetchkitReport(text)`; without one, reports go to the server, several in one
 // message of emrun's protocol. emrun's own messages take the same way: browsers fail requests when thousands of them
@@ -59,7 +60,24 @@
     send.call(request, '^fetchkit^' + ++number + '^' + encodeURIComponent(reports));
   }
 
-  const report = driven ? (text) => driven(text.toWellFormed()) : (text) => {
+  // With a driver nothing would hold the page up: what it prints would pile up in the browser.
+  const MUCH = 1 << 20;
+  let unheard = 0;
+
+  function untilHeard() {
+    unheard = 0;
+    const mark = 'w' + ++number, request = new XHR();
+    driven(mark);
+    try {
+      open.call(request, 'POST', new URL('/stdio.html', self.location.href), false);
+      send.call(request, '^fetchkit^' + number + '^' + encodeURIComponent(JSON.stringify([mark])));
+    } catch (_) { /* the page may have forbidden it (sync-xhr, connect-src) */ }
+  }
+
+  const report = driven ? (text) => {
+    driven(text.toWellFormed());
+    if ((unheard += text.length) > MUCH) untilHeard();
+  } : (text) => {
     if (queue.push(text.toWellFormed()) === 1) queueMicrotask(() => post(false));
     else if (queue.length >= FULL) post(true);
   };

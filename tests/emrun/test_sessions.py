@@ -140,9 +140,9 @@ def test_a_pageload_after_an_end_is_of_the_next_load(heard: Heard) -> None:
 
 
 def test_a_result_of_the_harness_again_is_a_repetition_and_later_another_load(heard: Heard) -> None:
-    assert heard.take(Ended(0, result=True), Ended(1, result=True)) == ["0: ended 0"]
+    assert heard.take(Ended(0, harness=True), Ended(1, harness=True)) == ["0: ended 0"]
     heard.later(60)
-    assert heard.take(Ended(1, result=True)) == ["1: ended 1"]
+    assert heard.take(Ended(1, harness=True)) == ["1: ended 1"]
 
 
 def test_reports_count_for_themselves(heard: Heard) -> None:

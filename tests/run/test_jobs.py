@@ -18,7 +18,7 @@ from attrs import define, field
 from fetchkit import Server
 from fetchkit.browser.driver import Browser, Crashed, Listener, Reported, Tab
 from fetchkit.errors import BrowserError, ConfigError
-from fetchkit.events import Page, PageEnded, PagePrinted
+from fetchkit.events import Page, PageEnded, PagePrinted, PageReported
 from fetchkit.run import jobs as jobs_module
 from fetchkit.run.jobs import located, reported, run_all
 from fetchkit.run.output import Output
@@ -76,7 +76,12 @@ class FakeBrowser:
     tabs: list[FakeTab] = field(factory=list)
     urls: list[str] = field(factory=list)
     refuses: bool = False
+    held: list[bool] = field(factory=list)
     _tasks: set["asyncio.Task[None]"] = field(factory=set)
+
+    def hold(self, *, held: bool) -> None:
+        """Remember it."""
+        self.held.append(held)
 
     async def open(self, url: str, *, script: str, listener: Listener) -> Tab:
         """Begin the story of a page."""
@@ -144,7 +149,7 @@ class Ground:
             runner.close()
             for browser in self.browsers:
                 await browser.close()
-            self.output.flush()
+            await self.output.drained()
 
     @property
     def hosts(self) -> list[str]:
@@ -365,10 +370,36 @@ async def test_a_page_that_cannot_be_run_is_an_error_of_its_own(
     assert "fetchkit: gone.html: 125 (0.0 s): does not exist.\n" in capfd.readouterr().err
 
 
-async def test_messages_of_emruns_reach_the_page_on_whose_host_they_were_sent(
+async def test_a_frames_messages_count_only_where_the_page_has_no_program_itself(
     ground: Ground, capfd: pytest.CaptureFixture[str]
 ) -> None:
-    """Also those of a page whose time is over, when only one other is left."""
+    """Else they could end it, and so could anybody on this machine who may post."""
+    events, port = events_of(ground.server.app), ground.server.port
+
+    def says(tab: FakeTab, text: str, status: int) -> None:
+        page = Page(f"http://{tab.host}:{port}/frame", 1)
+        events.emit(PageReported(page, json.dumps(["m", "oforged", "x9"])))
+        events.emit(PagePrinted(page, "stdout", text))
+        events.emit(PageEnded(page, status))
+
+    async def own(tab: FakeTab) -> None:
+        tab.report("d", "m")
+        says(tab, "of a frame", 9)
+        tab.report("omine", "x7")
+
+    async def none(tab: FakeTab) -> None:
+        tab.report("d", "l")
+        says(tab, "of the frame", 3)
+
+    ground.stories |= {"/own": own, "/none": none}
+    assert codes(await ground.run("own", "none", jobs=1)) == [7, 3]
+    assert capfd.readouterr().out == "own  | mine\nnone | of the frame\n"
+
+
+async def test_what_the_harness_hears_is_of_the_page_on_whose_host_it_was_sent(
+    ground: Ground, capfd: pytest.CaptureFixture[str]
+) -> None:
+    """Also what comes of a page whose time is over, when only one other is left."""
     events, port = events_of(ground.server.app), ground.server.port
     first_is_over, too_late = asyncio.Event(), asyncio.Event()
 
@@ -379,16 +410,16 @@ async def test_messages_of_emruns_reach_the_page_on_whose_host_they_were_sent(
         tab.report("m", "r")
         tab.listener(Crashed("out of memory"))
         await first_is_over.wait()
-        events.emit(PagePrinted(page(tab), "stdout", "too late"))
-        events.emit(PageEnded(page(tab), 9))
+        events.emit(PagePrinted(page(tab), "stdout", "too late", harness=True))
+        events.emit(PageEnded(page(tab), 9, harness=True))
         too_late.set()
 
     async def second(tab: FakeTab) -> None:
         tab.report("m", "r")
         first_is_over.set()
         await too_late.wait()
-        events.emit(PagePrinted(page(tab), "stdout", "mine"))
-        events.emit(PageEnded(page(tab), 7))
+        events.emit(PagePrinted(page(tab), "stdout", "mine", harness=True))
+        events.emit(PageEnded(page(tab), 7, harness=True))
 
     ground.stories |= {"/first": first, "/second": second}
     results = await ground.run("first", "second", jobs=1)
@@ -562,7 +593,7 @@ async def test_the_report_holds_all_pages_and_the_summary_is_told(
     with reported(ground.output, file) as results:
         await ground.run("hello", "fails", results=results)
         assert not file.exists()
-    ground.output.flush()
+    await ground.output.drained()
     (suite,) = ET.parse(file).getroot()  # noqa: S314  it is ours
     assert [each.get("name") for each in suite] == ["hello", "fails"]
     assert suite.findtext("testcase/system-out") == "Hello\n"
@@ -640,11 +671,11 @@ async def test_a_quiet_summary_is_of_what_went_wrong(
 ) -> None:
     with reported(ground.output, None, quiet=True) as results:
         await ground.run("hello", quiet=True, results=results)
-    ground.output.flush()
+    await ground.output.drained()
     assert capfd.readouterr().err == "hello | World\n"
     with reported(ground.output, None, quiet=True) as results:
         await ground.run("fails", quiet=True, results=results)
-    ground.output.flush()
+    await ground.output.drained()
     assert timeless(capfd.readouterr().err) == (
         "fetchkit: 1 page in 0.0 s: 1 failed.\nfetchkit:   fails: 42 (0.0 s)\n"
     )

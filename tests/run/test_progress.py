@@ -84,7 +84,7 @@ async def test_off_a_terminal_every_page_that_ended_has_a_line(capfd: pytest.Cap
         progress.ended(PASSED)
         progress.started("b.html")
         progress.ended(FAILED)
-    output.flush()
+    await output.drained()
     out, err = capfd.readouterr()
     assert out == ""
     assert err == "fetchkit: a.html: 0 (0.4 s)\nfetchkit: b.html: 1 (1.2 s): did not catch an error.\n"
@@ -95,7 +95,7 @@ async def test_quiet_is_quiet(capfd: pytest.CaptureFixture[str]) -> None:
     with shown(output, 1, quiet=True) as progress:
         progress.started("b.html")
         progress.ended(FAILED)
-    output.flush()
+    await output.drained()
     assert capfd.readouterr() == ("", "")
 
 
@@ -137,7 +137,7 @@ async def test_output_stands_above_the_bar_which_is_drawn_once_a_batch() -> None
         progress.started("a.html")
         for number in range(100):
             output.write("stdout", f"line {number}", prefix="a.html | ")
-        output.flush()
+        await output.drained()
         *above, bar = terminal.picture()
         assert above == [f"a.html | line {number}" for number in range(100)]
         assert "0/1" in bar
@@ -151,7 +151,7 @@ async def test_the_bar_leaves_nothing_behind() -> None:
             progress.started("a.html")
             output.write("stdout", "hello")
         output.say("1 page.")
-        output.flush()
+        await output.drained()
         assert terminal.picture() == ["hello", "fetchkit: 1 page.", ""]
         assert output.frame is None
 
@@ -172,7 +172,7 @@ async def test_a_page_cannot_steer_the_terminal() -> None:
         progress.started("[red]a[/red] :smile:")
         draw(progress)
         output.write("stdout", "\x1b[2J[bold]\x9b", prefix="[red]a[/red] | ")
-        output.flush()
+        await output.drained()
         *above, bar = terminal.picture()
     assert above == ["[red]a[/red] | \\x1b[2J[bold]\\x9b"]
     assert "[red]a[/red] :smile:" in bar
@@ -197,7 +197,7 @@ async def test_standard_output_in_a_file_gets_the_exact_bytes(tmp_path: Path) ->
         with shown(output, 1):
             output.write("stdout", "hello")
             output.write("stderr", "warning")
-            output.flush()
+            await output.drained()
         assert terminal.picture() == ["warning", ""]
     assert (tmp_path / "out").read_text() == "hello\n"
 
@@ -210,5 +210,5 @@ async def test_a_bar_is_not_drawn_where_it_has_no_place(
     output = Output(json_lines=json_lines)
     with Terminal() as terminal, shown(output, 1) as progress:
         progress.ended(PASSED)
-        output.flush()
+        await output.drained()
         assert terminal.raw() == "fetchkit: a.html: 0 (0.4 s)\r\n"

@@ -170,8 +170,8 @@ def test_json_tells_the_page_and_its_load(capsys: pytest.CaptureFixture[str]) ->
     page = {"page": PAGE.url, "load": 7}
     assert shown == [
         {"event": "PageLoaded", **page},
-        {"event": "PagePrinted", "stream": "stdout", "text": "hello", **page},
-        {"event": "PageEnded", "status": 3, **page},
+        {"event": "PagePrinted", "stream": "stdout", "text": "hello", "harness": False, **page},
+        {"event": "PageEnded", "status": 3, "harness": False, **page},
         {"event": "PageDumped", "name": "x.dat", "path": "/srv/out/x.dat", "size": 1536, **page},
     ]
 

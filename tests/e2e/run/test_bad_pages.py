@@ -207,6 +207,19 @@ def test_pop_ups_end_with_their_page(run: Run, site: Path) -> None:
     assert [line for line in ran.lines if line != "noise"] == ["true", "true", "true", "on"]
 
 
+def test_a_frame_does_not_end_the_program_of_its_page(run: Run, site: Path, builds: Builds) -> None:
+    builds.install("emrun.js", site)
+    (site / "frame.html").write_text(html("<script src=emrun.js></script>"))
+    frame = "<iframe src='frame.html?return&9' onload='done()'></iframe>"
+    # Without a program of its own the page stands for that of its frame.
+    (site / "only.html").write_text(html(f"<script>done = () => {{}}</script>{frame}"))
+    assert run(site / "only.html").code == 9
+    own = "Module = {}; done = () => setTimeout(() => { console.log('own'); Module.onExit(4) }, 500)"
+    (site / "both.html").write_text(html(f"<script>{own}</script>{frame}"))
+    ran = run(site / "both.html")
+    assert (ran.code, ran.output) == (4, "own\n")
+
+
 def test_dialogs_hold_nothing_up(run: Run, site: Path) -> None:
     script = "alert('look'); out('confirmed ' + confirm('sure?')); out('prompted ' + prompt('name?', 'x'))"
     ran = run(site / "plain.js", "script", script)
