@@ -264,8 +264,8 @@
     for (const name of Object.getOwnPropertyNames(self)) {
       if (browsers.has(name)) continue;
       const { value, writable } = Object.getOwnPropertyDescriptor(self, name);
-      if (!writable || typeof value !== 'function' || ours.has(value)) continue;
-      const text = textOf.call(value);
+      if (!writable || typeof value !== 'function') continue;
+      const text = textOf.call(value);  // without a head once it is taken: that of a Proxy
       if (HEAD.test(text) && text.includes('WebAssembly')) self[name] = factory(value);
     }
   }

@@ -81,13 +81,13 @@ def test_every_form_of_a_factory_is_known_however_it_comes(run: Run, tmp_path: P
         return whole.replace("NAME", name).replace("TITLE", title)
 
     pages = {}
-    for form in FORMS:
-        for name in "Module", "createApp":
-            title = f"{form}-{name}"
-            tmp_path.joinpath(f"{title}.js").write_text(script(form, name, title))
-            pages[title] = f"<script src={title}.js></script><script>{name}()</script>"
+    for form, name in [*((form, "createApp") for form in FORMS), ("2025", "Module")]:
+        title = f"{form}-{name}"
+        tmp_path.joinpath(f"{title}.js").write_text(script(form, name, title))
+        pages[title] = f"<script src={title}.js></script><script>{name}()</script>"
+    for form, name in ("2023", "createApp"), ("2025", "Module"):
         title = f"{form}-inline"
-        pages[title] = f"<script>{script(form, 'Module', title)}</script><script>Module({{}})</script>"
+        pages[title] = f"<script>{script(form, name, title)}</script><script>{name}({{}})</script>"
     pages["onload"] = f"<body onload=Module()><script>{script('2025', 'Module', 'onload')}</script>"
     tmp_path.joinpath("added.js").write_text(script("2025", "Module", "added"))
     pages["added"] = """<script>

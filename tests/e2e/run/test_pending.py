@@ -58,7 +58,7 @@ PROGRAM = """(async () => {
     let writable;
     for (const [name, work] of Object.entries({ STEPS })) {
         if (name === 'FileSystemWritableFileStream') writable = await file.createWritable();
-        const end = performance.now() + 250;
+        const end = performance.now() + 200;
         do await work(); while (performance.now() < end);
         out(name);
         if (name === 'FileSystemWritableFileStream') await writable.close();
