@@ -257,6 +257,7 @@
   // known by its text, and taken before the next script of the page can call it: `f(m) { m = m || {}`, `f(m = {}) {`.
   const HEAD =
     /^(?:async\s+)?function\s*[\w$]*\(\s*([\w$]+)\s*(?:=\s*\{\}\s*\)|\)\s*\{\s*\1\s*=\s*\1\s*\|\|\s*\{\})/;
+  const WORDS = /ExitStatus|preRun|onRuntimeInitialized/;  // which no minifier takes away
   const textOf = Function.prototype.toString;
   const browsers = new Set(Object.getOwnPropertyNames(self));  // its own names
 
@@ -266,7 +267,7 @@
       const { value, writable } = Object.getOwnPropertyDescriptor(self, name);
       if (!writable || typeof value !== 'function') continue;
       const text = textOf.call(value);  // without a head once it is taken: that of a Proxy
-      if (HEAD.test(text) && text.includes('WebAssembly')) self[name] = factory(value);
+      if (HEAD.test(text) && WORDS.test(text)) self[name] = factory(value);
     }
   }
   // An external script's event comes behind it at once; an inline one has none, and what the parser finds next tells.
@@ -387,6 +388,7 @@
     BaseAudioContext: ['decodeAudioData'],
     OfflineAudioContext: ['startRendering'],
     FontFace: ['load'],
+    FontFaceSet: ['load'],
     CacheStorage: ALL,
     Cache: ALL,
     StorageManager: ALL,

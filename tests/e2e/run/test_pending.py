@@ -29,6 +29,7 @@ STEPS = {
     "BaseAudioContext": "() => new Promise((done, failed) => audio.decodeAudioData(wave(), done, failed))",
     "OfflineAudioContext": "() => new OfflineAudioContext(1, 4410, 44100).startRendering()",
     "FontFace": "() => new FontFace('none', 'url(/origin/delay/300ms)').load().catch(() => 1)",
+    "FontFaceSet": "() => document.fonts.load('1em slow').catch(() => 1)",
     "GPU": "() => navigator.gpu.requestAdapter()",
     "GPUBuffer": "() => buffer.mapAsync(GPUMapMode.READ).then(() => buffer.unmap())",
     "GPUQueue": "() => device.queue.onSubmittedWorkDone()",
@@ -55,6 +56,7 @@ PROGRAM = """(async () => {
     const device = await (await navigator.gpu.requestAdapter()).requestDevice();
     const buffer = device.createBuffer({ size: 16, usage: GPUBufferUsage.MAP_READ });
     const shader = device.createShaderModule({ code: '@compute @workgroup_size(1) fn main() {}' });
+    document.fonts.add(new FontFace('slow', 'url(/origin/delay/301ms)'));
     let writable;
     for (const [name, work] of Object.entries({ STEPS })) {
         if (name === 'FileSystemWritableFileStream') writable = await file.createWritable();
