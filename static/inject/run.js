@@ -260,12 +260,37 @@
     return value;
   }
 
-  // -sMODULARIZE with the usual name: the object is its argument.
+  // -sMODULARIZE: the object is its argument.
   function factory(make) {
-    const hooked = function (module = {}, ...more) { return make.call(this, attach(module), ...more); };
+    const attached = ([module = {}, ...more]) => [attach(module), ...more];
+    const hooked = new Proxy(make, {
+      apply: (_, context, values) => Reflect.apply(make, context, attached(values)),
+      construct: (_, values, target) => Reflect.construct(make, attached(values), target),
+    });
     ours.add(hooked);
     return hooked;
   }
+
+  // Under another name (EXPORT_NAME), or declared as a function, which takes the place of the accessor below, it is
+  // known by its text, and taken before the next script of the page can call it: `f(m) { m = m || {}`, `f(m = {}) {`.
+  const HEAD =
+    /^(?:async\s+)?function\s*[\w$]*\(\s*([\w$]+)\s*(?:=\s*\{\}\s*\)|\)\s*\{\s*\1\s*=\s*\1\s*\|\|\s*\{\})/;
+  const WORDS = /ExitStatus|preRun|onRuntimeInitialized/;  // which no minifier takes away
+  const textOf = Function.prototype.toString;
+  const browsers = new Set(Object.getOwnPropertyNames(self));  // its own names
+
+  function adopt() {
+    for (const name of Object.getOwnPropertyNames(self)) {
+      if (browsers.has(name)) continue;
+      const { value, writable } = Object.getOwnPropertyDescriptor(self, name);
+      if (!writable || typeof value !== 'function') continue;
+      const text = textOf.call(value);  // without a head once it is taken: that of a Proxy
+      if (HEAD.test(text) && WORDS.test(text)) self[name] = factory(value);
+    }
+  }
+  // An external script's event comes behind it at once; an inline one has none, and what the parser finds next tells.
+  document.addEventListener('load', (event) => { if (event.target.localName === 'script') adopt(); }, true);
+  document.addEventListener('DOMContentLoaded', adopt, true);
 
   // Of 2023 and 2024 such builds work with a copy of their argument: Object.assign({}, moduleArg), in shell.js.
   const assign = Object.assign;
@@ -320,6 +345,11 @@
     if (owner && typeof owner[name] === 'function') owner[name] = make(owner[name]);
   }
 
+  function methodsOf(owner = {}) {
+    const isMethod = (name) => typeof Object.getOwnPropertyDescriptor(owner, name).value === 'function';
+    return Reflect.ownKeys(owner).filter((name) => name !== 'constructor' && isMethod(name));
+  }
+
   function once(start, cancel) {
     const open = new Map();
     patch(self, start, (native) => function (callback, ...more) {
@@ -353,19 +383,48 @@
   function promised(native) {
     return function () {
       // What follows is the page's: it alone says whether a rejection is dealt with.
-      const promise = native.apply(this, arguments), done = begun();
+      const promise = native.apply(this, arguments);
+      if (promise?.[Symbol.asyncIterator]) patch(promise, 'next', promised);  // the entries of a folder
+      if (typeof promise?.then !== 'function') return promise;
+      const done = begun();
       return promise.then((value) => { done(); return value; }, (error) => { done(); throw error; });
     };
   }
   patch(self, 'fetch', promised);
   patch(self, 'createImageBitmap', promised);
-  for (const name of ['arrayBuffer', 'blob', 'bytes', 'formData', 'json', 'text']) {
-    patch(Response.prototype, name, promised);
-    patch(Blob.prototype, name, promised);
-  }
-  patch(self.ReadableStreamDefaultReader?.prototype, 'read', promised);
   for (const name of ['compile', 'compileStreaming', 'instantiate', 'instantiateStreaming']) {
     patch(WebAssembly, name, promised);
+  }
+  const BODY = ['arrayBuffer', 'blob', 'bytes', 'formData', 'json', 'text'];
+  const ALL = null;  // every method that returns a promise
+  const promising = {
+    Response: BODY,
+    Blob: BODY,
+    ReadableStream: ['pipeTo'],
+    ReadableStreamDefaultReader: ['read'],
+    SubtleCrypto: ALL,
+    BaseAudioContext: ['decodeAudioData'],
+    OfflineAudioContext: ['startRendering'],
+    FontFace: ['load'],
+    FontFaceSet: ['load'],
+    CacheStorage: ALL,
+    Cache: ALL,
+    StorageManager: ALL,
+    FileSystemHandle: ALL,
+    FileSystemFileHandle: ALL,
+    FileSystemDirectoryHandle: ALL,
+    FileSystemWritableFileStream: ['abort', 'close', 'seek', 'truncate', 'write'],
+    LockManager: ['query', 'request'],
+    GPU: ['requestAdapter'],
+    GPUAdapter: ['requestDevice'],
+    GPUBuffer: ['mapAsync'],
+    GPUDevice: ['createComputePipelineAsync', 'createRenderPipelineAsync', 'popErrorScope'],
+    GPUQueue: ['onSubmittedWorkDone'],
+    GPUShaderModule: ['getCompilationInfo'],
+  };
+  for (const [name, methods] of Object.entries(promising)) {
+    const owner = self[name]?.prototype;
+    for (const method of methods || methodsOf(owner)) patch(owner, method, promised);
   }
 
   // --- emrun's messages ---
@@ -433,7 +492,7 @@
   const encode = self.encodeURIComponent;
   self.encodeURIComponent = (text) => encode(emrun ? String(text).toWellFormed() : text);
 
-  // --- databases, sockets, workers ---
+  // --- databases, files, sockets, workers ---
 
   function requested(native) {
     return function () {
@@ -454,6 +513,13 @@
     for (const method of methods) patch(self[name]?.prototype, method, requested);
   }
 
+  for (const name of ['readAsArrayBuffer', 'readAsBinaryString', 'readAsDataURL', 'readAsText']) {
+    patch(self.FileReader?.prototype, name, (native) => function () {
+      native.apply(this, arguments);
+      this.addEventListener('loadend', begun(), { once: true });
+    });
+  }
+
   function constructed(name, follow) {
     if (!self[name]) return;
     self[name] = new Proxy(self[name], {
@@ -465,6 +531,16 @@
     });
   }
   constructed('WebSocket', (socket) => socket.addEventListener('close', begun()));
+  const eventSources = new WeakMap();  // they try again on most errors
+  constructed('EventSource', (source) => {
+    const done = begun();
+    eventSources.set(source, done);
+    source.addEventListener('error', () => { if (source.readyState === source.CLOSED) done(); });
+  });
+  patch(self.EventSource?.prototype, 'close', (native) => function () {
+    native.call(this);
+    eventSources.get(this)?.();
+  });
   constructed('Worker', (worker) => {
     workers.add(worker);
     worker.addEventListener('message', () => { last = performance.now(); });
@@ -482,9 +558,9 @@
     element.addEventListener('error', done);
   }
   new MutationObserver((changes) => {
-    for (const change of changes) {
-      for (const node of change.addedNodes) if (loaded && node.localName === 'script' && node.src) loading(node);
-    }
+    const scripts = changes.flatMap(({ addedNodes }) => [...addedNodes].filter((node) => node.localName === 'script'));
+    if (scripts.length) adopt();
+    if (loaded) scripts.filter((script) => script.src).forEach(loading);
   }).observe(document, { childList: true, subtree: true });
   const source = Object.getOwnPropertyDescriptor(HTMLImageElement.prototype, 'src');
   Object.defineProperty(HTMLImageElement.prototype, 'src', {

@@ -46,7 +46,7 @@ class Image extends EventTarget {
   get src() { return this.at; }
 }
 Object.assign(window, {
-  self: window, top: window, location: { href: 'http://localhost:1/page.html' }, document: {},
+  self: window, top: window, location: { href: 'http://localhost:1/page.html' }, document: new EventTarget(),
   Node: class {}, MutationObserver: class { observe() {} }, ProgressEvent, ErrorEvent, XMLHttpRequest,
   WebSocket, Worker, Image, HTMLImageElement: Image, close: () => { seen.push('closed'); },
   addEventListener: events.addEventListener.bind(events),
