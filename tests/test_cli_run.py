@@ -3,6 +3,7 @@
 import json
 import os
 import signal
+import sys
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
@@ -26,7 +27,7 @@ class Recorded:
     """What was asked for: of the browser, and of the session."""
 
     code: int = 0
-    error: Exception | None = None
+    error: BaseException | None = None
     wanted: list[str] = field(factory=list)
     started: list[dict[str, Any]] = field(factory=list)
     closed: int = 0
@@ -57,7 +58,6 @@ def _nothing_set(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Iterator[No
     for name in ("DISPLAY", "WAYLAND_DISPLAY"):
         monkeypatch.delenv(name, raising=False)
     monkeypatch.setattr("sys.platform", "linux")
-    monkeypatch.setattr("sys.argv", ["fetchkit"])
     monkeypatch.chdir(tmp_path)
     for name in ("a.html", "b.html", "sub/c.html"):
         (tmp_path / name).parent.mkdir(exist_ok=True)
@@ -103,6 +103,11 @@ def run(*words: str) -> int:
 
 
 # --- Whose is which word
+
+
+def test_an_interrupt_has_its_code(recorded: Recorded) -> None:
+    recorded.error = KeyboardInterrupt()
+    assert run("a.html") == 130
 
 
 @pytest.mark.parametrize(
@@ -162,15 +167,17 @@ def test_a_page_is_needed(recorded: Recorded, words: list[str], capsys: pytest.C
     assert recorded.started == []
 
 
-def test_one_of_our_flags_behind_the_page_is_the_programs_and_that_is_said(
+def test_one_of_our_flags_behind_the_page_is_the_programs_and_a_person_is_told(
     recorded: Recorded, monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
 ) -> None:
+    run("a.html", "--timeout", "3")  # as CTest has it
+    assert capsys.readouterr().err == ""
+    monkeypatch.setattr(sys.stderr, "isatty", lambda: True)
     run("a.html", "--timeout", "3", "--other", "x", "--serve_root=y")
     assert [line.split()[1] for line in capsys.readouterr().err.splitlines()] == ["--timeout", "--serve-root"]
-    monkeypatch.setattr("sys.argv", ["fetchkit", "run", "a.html", "--", "--timeout"])
     run("a.html", "--", "--timeout")
     assert capsys.readouterr().err == ""
-    assert len(recorded.sessions) == 2
+    assert len(recorded.sessions) == 3
 
 
 # --- emrun's options

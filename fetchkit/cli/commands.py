@@ -1,6 +1,7 @@
 """All commands, and what becomes of their errors."""
 
 import sys
+from typing import Final
 
 import click
 
@@ -10,6 +11,9 @@ from fetchkit.errors import ConfigError, FetchkitError
 from fetchkit.version import VERSION
 
 __all__ = ["run_command"]
+
+BY_INTERRUPT: Final = 130
+"""What a shell reports of a program that SIGINT has ended."""
 
 
 def run_command(arguments: list[str] | None) -> None:
@@ -21,8 +25,8 @@ def run_command(arguments: list[str] | None) -> None:
         sentence = " ".join(error.format_message().split()).rstrip(".")
         click.echo(f"fetchkit: {sentence}; `{command} --help` lists what there is.", err=True)
         sys.exit(2)
-    except click.exceptions.Abort:
-        sys.exit(1)
+    except click.exceptions.Abort:  # Ctrl-C while everything is starting or ending
+        sys.exit(BY_INTERRUPT)
     except ConfigError as error:
         click.echo(f"fetchkit: {error}", err=True)
         sys.exit(2)

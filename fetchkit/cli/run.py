@@ -46,6 +46,8 @@ _ALWAYS = {
     "safe-firefox-profile": "every run has a fresh profile",
 }
 
+_SEPARATED = "fetchkit.run.separated"  # whether `--` stands somewhere
+
 
 class _Command(click.Command):
     """Tells the options of the command, its pages and the program's own arguments apart.
@@ -56,6 +58,7 @@ class _Command(click.Command):
 
     def parse_args(self, context: click.Context, arguments: list[str]) -> list[str]:
         """Sort the words; `context.obj` gets pages and arguments."""
+        context.meta[_SEPARATED] = "--" in arguments
         ours = _names_of(self)
         words = [_hyphenated(word, ours) for word in arguments]
         if "--" in arguments:
@@ -235,7 +238,7 @@ def _has_display() -> bool:
 
 def _warn_of_misplaced(context: click.Context, arguments: tuple[str, ...]) -> None:
     """Say where a flag of ours stands behind the page, if nothing tells that it is meant so."""
-    if "--" in sys.argv:
+    if context.meta[_SEPARATED] or not sys.stderr.isatty():  # CTest puts a test's own flags there
         return
     ours = _names_of(context.command)
     for word in arguments:

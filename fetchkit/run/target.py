@@ -56,15 +56,16 @@ def locate(name: str, root: Path) -> Target:
             f"{name} is not in the served folder {root}: choose another --serve-root."
         ) from error
     try:
-        source = file.read_bytes()
+        if is_script(file.name):
+            kind = kind_of(file.name, file.read_bytes().decode("utf-8", "replace"))
+            return Target(name, address(relative + SUFFIX), page_for(file.name, kind))
+        with file.open("rb") as page:
+            beginning = page.read(_SNIFFED)
     except OSError as error:
         raise PageError(f"{name} cannot be read: {error.strerror}.") from error
-    if is_script(file.name):
-        kind = kind_of(file.name, source.decode("utf-8", "replace"))
-        return Target(name, address(relative + SUFFIX), page_for(file.name, kind))
-    if not source.strip():
+    if len(beginning) < _SNIFFED and not beginning.strip():
         raise PageError(f"{name} is empty.")
-    if not is_html(file.name) and not source[:_SNIFFED].lstrip(b"\xef\xbb\xbf\t\n\f\r ").startswith(b"<"):
+    if not is_html(file.name) and not beginning.lstrip(b"\xef\xbb\xbf\t\n\f\r ").startswith(b"<"):
         raise PageError(f"{name} is no page: name an .html file, or the .js that emcc wrote{_beside(file)}.")
     return Target(name, address(relative))
 

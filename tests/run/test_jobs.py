@@ -10,9 +10,10 @@ import xml.etree.ElementTree as ET
 from collections.abc import Callable, Coroutine
 from pathlib import Path
 from typing import Any
-from urllib.parse import urlsplit
+from urllib.parse import quote, urlsplit
 
 import pytest
+from aiohttp import ClientSession
 from attrs import define, field
 
 from fetchkit import Server
@@ -116,6 +117,7 @@ class Ground:
     stories: dict[str, Story] = field(factory=dict)
     browsers: list[FakeBrowser] = field(factory=list)
     output: Output = field(factory=Output)
+    runner: Runner = field(init=False)
     starts: Callable[[FakeBrowser], None] = lambda _: None
     """Is told of each browser but the first; raising BrowserError means that it does not start."""
 
@@ -130,7 +132,7 @@ class Ground:
         self, *pages: str | Unrunnable, jobs: int = 2, first: bool = True, **more: Any
     ) -> list[Result]:
         """Run pages, each named by its story; `first` is whether a browser is there already."""
-        runner = Runner(self.server)
+        runner = self.runner = Runner(self.server)
         if first:
             if not self.browsers:
                 self.browsers.append(FakeBrowser(self.stories))
@@ -368,6 +370,46 @@ async def test_a_page_that_cannot_be_run_is_an_error_of_its_own(
     assert codes(results) == [125, 0]
     assert results[0].outcome.failed
     assert "fetchkit: gone.html: 125 (0.0 s): does not exist.\n" in capfd.readouterr().err
+
+
+async def test_a_page_waits_at_its_marks_until_it_was_heard_and_its_output_is_taken(ground: Ground) -> None:
+    answered: list[str] = []
+    last: list[asyncio.Future[None]] = []
+
+    async def post(tab: FakeTab, mark: str) -> None:
+        body = f"^fetchkit^{mark[1:]}^" + quote(json.dumps([mark]))
+        headers = {"Host": f"{tab.host}:{ground.server.port}"}
+        async with (
+            ClientSession() as client,
+            client.post(f"{ground.server.url}stdio.html", data=body, headers=headers) as response,
+        ):
+            assert response.status == 200
+        answered.append(mark)
+
+    async def story(tab: FakeTab) -> None:
+        tab.report("d", "m")
+        first = asyncio.ensure_future(post(tab, "w1"))
+        await asyncio.sleep(0.2)
+        assert answered == []
+        tab.report("w1")
+        await first
+        ground.runner.hold(held=True)
+        assert ground.browsers[0].held == [True]
+        tab.report("w2")
+        second = asyncio.ensure_future(post(tab, "w2"))
+        await asyncio.sleep(0.2)
+        assert answered == ["w1"]
+        ground.runner.hold(held=False)
+        await second
+        last.append(asyncio.ensure_future(post(tab, "w3")))
+        await asyncio.sleep(0.2)
+        tab.report("x5")
+
+    ground.stories["/marks"] = story
+    assert codes(await ground.run("marks")) == [5]
+    await last[0]  # of a page that is not heard any more
+    assert answered == ["w1", "w2", "w3"]
+    assert ground.browsers[0].held == [True, False]
 
 
 async def test_a_frames_messages_count_only_where_the_page_has_no_program_itself(

@@ -532,6 +532,26 @@ def test_silence_counts_before_the_first_line_too() -> None:
     assert Run(Limits(silence=5)).wait(5).code == TIMED_OUT
 
 
+def test_while_nobody_takes_the_output_only_the_whole_run_has_a_limit() -> None:
+    run = Run(Limits(timeout=100, silence=10)).tell("d", "m", "oline", TRAP)
+    run.program.hold(run.now)
+    assert run.program.wake == run.now + 100
+    run.program.hold(run.wait(40).now)  # twice is once
+    assert run.outcome is None
+    run.program.go_on(run.now)
+    # The rest of the crash has as long as ever, and so has the silence.
+    assert run.wait(CRASH_SECONDS - 0.1).outcome is None
+    assert run.wait(0.2).code == ABORTED
+    run = Run(Limits(timeout=100, silence=10)).tell("d", "m", "oline").wait(4)
+    run.program.hold(run.now)
+    run.program.go_on(run.wait(40).now)
+    assert run.wait(5.9).outcome is None
+    assert run.wait(0.2).code == TIMED_OUT
+    run = Run(Limits(timeout=100)).tell("d", "m", "oline")
+    run.program.hold(run.now)
+    assert run.wait(100).code == TIMED_OUT
+
+
 def test_the_code_of_a_limit_is_the_one_asked_for() -> None:
     assert begun(timeout=1, timeout_code=7).wait(1).code == 7
     assert begun(silence=1, timeout_code=7).wait(1).code == 7
