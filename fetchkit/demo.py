@@ -120,9 +120,10 @@ async def _file(request: web.Request) -> web.StreamResponse:
     response.content_length = part.length
     if asked:
         response.headers[hdrs.CONTENT_RANGE] = part.content_range(SIZE)
-    await response.prepare(request)
-    if request.method != hdrs.METH_HEAD:
-        await _send(response, body[part.first : part.last + 1], int(request.match_info["seconds"]) / SIZE)
+    with contextlib.suppress(ConnectionError):  # the page has gone, or stopped the download
+        await response.prepare(request)
+        if request.method != hdrs.METH_HEAD:
+            await _send(response, body[part.first : part.last + 1], int(request.match_info["seconds"]) / SIZE)
     return response
 
 

@@ -3,6 +3,8 @@
 import asyncio
 import json
 import os
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
 
@@ -10,8 +12,11 @@ import pytest
 from aiohttp import web
 from attrs import frozen
 
-from fetchkit import Config, build_app, running
+from fetchkit import Config, Server, build_app, running
 from fetchkit.config import Mode
+from fetchkit.events import Event, Failed
+from fetchkit.web.keys import events_of
+from fetchkit.web.problems import Handler
 from fetchkit.web.protocol import MAX_FIELD, MAX_TARGET
 
 from .conftest import Raw, Serve
@@ -174,26 +179,63 @@ async def test_a_defect_of_ours_gets_the_headers_too(
     assert_shared(answer, Mode.REQUIRE_CORP, of_parser=True)
 
 
-async def test_a_failure_after_the_head_cuts_the_connection(folder: Path, raw: Raw) -> None:
+@pytest.fixture
+async def with_route(folder: Path) -> AsyncIterator[Callable[[Handler], Awaitable[Server]]]:
+    """Starts a server that has a route more: `/fetchkit/more`."""
+    async with AsyncExitStack() as servers:
+
+        async def start(handler: Handler) -> Server:
+            def build(config: Config, **more: Any) -> web.Application:
+                app = build_app(config, **more)
+                app.router.add_get("/fetchkit/more", handler)
+                return app
+
+            with pytest.MonkeyPatch.context() as patch:
+                patch.setattr("fetchkit.server.build_app", build)
+                config = Config(directory=folder, host=("127.0.0.1",), port=0)
+                return await servers.enter_async_context(running(config))
+
+        yield start
+
+
+async def test_a_failure_after_the_head_cuts_the_connection(
+    with_route: Callable[[Handler], Awaitable[Server]], raw: Raw
+) -> None:
     async def half(request: web.Request) -> web.StreamResponse:
         response = web.StreamResponse(headers={"Content-Length": "100"})
         await response.prepare(request)
         await response.write(b"the first bytes")
         raise RuntimeError("made to fail")
 
-    config = Config(directory=folder, host=("127.0.0.1",), port=0)
-
-    def with_route(config: Config, **more: Any) -> web.Application:
-        app = build_app(config, **more)
-        app.router.add_get("/fetchkit/half", half)
-        return app
-
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr("fetchkit.server.build_app", with_route)
-        async with running(config) as server:
-            answer = await (await raw(server)).ask("GET", "/fetchkit/half")
+    answer = await (await raw(await with_route(half))).ask("GET", "/fetchkit/more")
     assert not answer.complete
     assert answer.body == b"the first bytes"
+
+
+async def test_a_client_that_leaves_while_it_is_written_to_is_no_defect(
+    with_route: Callable[[Handler], Awaitable[Server]], raw: Raw, caplog: pytest.LogCaptureFixture
+) -> None:
+    written: list[ConnectionError] = []
+
+    async def late(request: web.Request) -> web.StreamResponse:
+        assert request.transport is not None
+        request.transport.abort()
+        try:
+            await web.StreamResponse().prepare(request)
+        except ConnectionError as error:
+            written.append(error)
+            raise
+        return web.Response()
+
+    server, failed = await with_route(late), list[Event]()
+    events_of(server.app).subscribe(failed.append, [Failed])
+    client = await raw(server)
+    client.send(get("/fetchkit/more").encode())
+    async with asyncio.timeout(20):
+        while not written:
+            await asyncio.sleep(0.01)
+        await asyncio.sleep(0.05)
+    assert (failed, caplog.messages) == ([], [])
 
 
 @pytest.mark.parametrize("size", [MAX_TARGET + 1, 4 * MAX_TARGET])

@@ -267,10 +267,15 @@ class Program:
         else:
             self._end(Outcome(UNCAUGHT, f"{self.name} did not catch an error.", self._crash))
 
-    def _idle(self, workers: str, now: float) -> None:
+    def _idle(self, text: str, now: float) -> None:
+        workers, _, threads = text.partition(" ")
         if self._status is not None:
             if not self.emrun:  # else `^exit^` is on its way
-                self._finish()
+                self._finish(
+                    f"main() of {self.name} has returned; threads that still ran: {threads}."
+                    if threads
+                    else ""
+                )
         elif not self._module or (self._failures and not self._printed):
             self._set("idle", now, self.limits.idle)
         elif workers == "0":  # a worker may be computing
@@ -448,8 +453,8 @@ class Program:
         if held:
             self.print("stderr", held)
 
-    def _finish(self) -> None:
-        self._end(Outcome(exit_code(self._status or 0)))
+    def _finish(self, reason: str = "") -> None:
+        self._end(Outcome(exit_code(self._status or 0), reason))
 
     def _end(self, outcome: Outcome) -> None:
         self._release()

@@ -126,6 +126,8 @@ class _Connection(web.RequestHandler):
             peer = request.remote or ""
             self.events.emit(Refused("-", "-", error.status, error.detail, error.hint, peer))
             return problem_response(request, error, self.plan, _LastResponse)
+        if isinstance(exc, ConnectionError) and (self.transport is None or self.transport.is_closing()):
+            raise exc  # the client has gone while it was written to: nobody's defect
         target = shown_target(request.raw_path)
         self.events.emit(Failed(request.method, target, exc or RuntimeError(f"status {status}")))
         if request.writer.output_size > 0:

@@ -9,8 +9,8 @@
 //   a WHAT    abort()                    t JSON    an error that nobody caught: {name, message, stack, fatal}
 //   z         the turn of a crash is over: what the program prints of it has been printed
 //   c         the page closes its window
-//   i WORKERS nothing is pending: no timer, frame, request, database or socket will call the program again; and
-//             how many workers there are
+//   i WORKERS THREADS  nothing is pending: no timer, frame, request, database or socket will call the program again;
+//             how many workers there are; and if it is not 0, how many threads of the program have not ended
 //   w NUMBER  a mark, which is posted to the server as well: the answer comes once it was heard, and so all before it
 //
 // A driver of the browser offers `fetchkitReport(text)`; without one, reports go to the server, several in one
@@ -32,6 +32,8 @@
   const IDLE = 100;
   // The same while workers live, who may be computing: after their last message.
   const IDLE_WORKERS = 1000;
+  // The same while threads of the program run, or wait: it is said then that they did.
+  const IDLE_THREADS = 10000;
 
   // Chromium's 10 are used up by Emscripten's own functions.
   Error.stackTraceLimit = 50;
@@ -334,11 +336,21 @@
       timer = setTimeout(() => {
         timer = 0;
         if (pending) return;
-        const rest = (workers.size ? IDLE_WORKERS : IDLE) - (performance.now() - last);
-        if (rest > 0) look();
-        else report('i' + workers.size);
-      }, Math.max(1, (workers.size ? IDLE_WORKERS : IDLE) - (performance.now() - last)));
+        if (rest() > 0) look();
+        else report('i' + workers.size + (threads() ? ' ' + threads() : ''));
+      }, Math.max(1, rest()));
     })();
+  }
+
+  function rest() {
+    return (threads() ? IDLE_THREADS : workers.size ? IDLE_WORKERS : IDLE) - (performance.now() - last);
+  }
+
+  // Those that have not ended, or have not been joined (library_pthread.js).
+  function threads() {
+    let count = 0;
+    for (const worker of workers) if (worker.pthread_ptr || worker.pthread) ++count;
+    return count;
   }
 
   function patch(owner, name, make) {

@@ -419,6 +419,12 @@ def test_a_worker_may_be_computing() -> None:
     assert begun("ohello", "i0", "omore").wait(1e6).outcome is None
 
 
+def test_threads_that_do_not_end_are_not_waited_for_for_ever_and_that_is_said() -> None:
+    outcome = begun("ohello", "q7", "i3 2").outcome
+    assert outcome == Outcome(7, "main() of app.html has returned; threads that still ran: 2.")
+    assert begun("ohello", "q7", "i3").outcome == Outcome(7)
+
+
 def test_a_page_that_printed_but_hides_its_module_is_told_what_to_do() -> None:
     run = Run().tell("dhttp://h/", "l", "ohello", "i").wait(IDLE_SECONDS)
     assert run.outcome is not None

@@ -37,6 +37,7 @@ _BUILDS: Final[dict[str, tuple[str, ...]]] = {
     "factory.js": ("modes.c", "-sMODULARIZE", "-sEXIT_RUNTIME", "-sEXPORT_NAME=createModes"),
     "threads.js": ("threads.c", "-pthread", "-sEXIT_RUNTIME", "-sPTHREAD_POOL_SIZE=1"),
     "proxied.js": ("threads.c", "-pthread", "-sEXIT_RUNTIME", "-sPROXY_TO_PTHREAD"),
+    "living-threads.js": ("threads.c", "-pthread", "-sPTHREAD_POOL_SIZE=1"),
     "resident.js": ("threads.c", "-pthread", "-sPROXY_TO_PTHREAD"),
     "emrun-threads.html": ("threads.c", "-pthread", "--emrun", "-sPROXY_TO_PTHREAD"),
     "throw.js": ("throw.cpp",),

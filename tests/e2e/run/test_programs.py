@@ -128,6 +128,12 @@ def test_a_crash_in_a_thread_is_134(run: Run, builds: Builds, build: str, mode: 
     assert said in ran.errors
 
 
+def test_a_thread_that_main_leaves_behind_is_waited_for(run: Run, builds: Builds) -> None:
+    ran = run(builds("living-threads.js"), "detach")
+    assert ran.lines[-1] == "a thread logs"
+    assert (ran.code, ran.sentences) == (7, "")
+
+
 @pytest.mark.parametrize(("build", "mode"), [("proxied.js", "leave"), ("resident.js", "")])
 def test_a_runtime_that_outlives_its_threads_ends_by_the_timeout_with_all_they_printed(
     run: Run, builds: Builds, build: str, mode: str
@@ -163,10 +169,10 @@ def test_a_program_that_falls_silent_ends_by_the_silence_timeout(run: Run, build
 
 
 def test_output_keeps_the_silence_timeout_away(run: Run, builds: Builds) -> None:
-    script = "for (let i = 1; i < 8; i++) setTimeout(() => out('still here ' + i), i * 300);"
-    ran = run("--silence-timeout", "1", "--timeout", "20", builds("plain.js"), "stay", script)
-    assert (ran.code, ran.lines) == (124, [f"still here {number}" for number in range(1, 8)])
-    assert "1 s" in ran.sentences
+    script = "for (let i = 1; i < 7; i++) setTimeout(() => out('still here ' + i), i * 400);"
+    ran = run("--silence-timeout", "2", "--timeout", "20", builds("plain.js"), "stay", script)
+    assert (ran.code, ran.lines) == (124, [f"still here {number}" for number in range(1, 7)])
+    assert "2 s" in ran.sentences
 
 
 @pytest.mark.parametrize("build", ["plain.js", "runtime.js", "emrun.html"])
