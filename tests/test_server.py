@@ -303,6 +303,23 @@ def test_a_signal_during_the_start_ends_it_with_0(
     assert (code, err) == (0, "")
 
 
+def test_one_more_signal_when_all_is_over_changes_nothing(folder: Path, tmp_path: Path) -> None:
+    """Python gives its own handlers back some milliseconds before the end, but leaves what is ignored."""
+    script = (
+        "import atexit, os, signal\n"
+        "from fetchkit.cli import main\n"
+        "def last():\n"
+        f"    handlers = {{signal.getsignal(number) for number in {tuple(map(int, SIGNALS))}}}\n"
+        "    os._exit(0 if handlers == {signal.SIG_IGN} else 3)\n"
+        "atexit.register(last)\n"
+        "main()"
+    )
+    with Program(tmp_path, "serve", str(folder), "--port", "0", python=("-c", script)) as program:
+        program.ready_port()
+        code, _, err = program.end(signal.SIGTERM)
+    assert (code, err) == (0, "")
+
+
 def test_requests_go_on_when_nobody_reads_the_log_any_more(folder: Path, tmp_path: Path) -> None:
     """`fetchkit serve 2>&1 >/dev/null | head` closes the pipe of standard error."""
     reader, writer = os.pipe()

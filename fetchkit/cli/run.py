@@ -16,6 +16,7 @@ from attrs import evolve
 
 from fetchkit.browser import find as browsers
 from fetchkit.browser import process as processes
+from fetchkit.cli.limits import raise_descriptor_limit
 from fetchkit.cli.options import config_of, options
 from fetchkit.config import Config
 from fetchkit.errors import BrowserError, ConfigError, ListenError, PageError
@@ -209,6 +210,7 @@ def _run(config: Config, call: Call) -> int:
             found = browsers.find(config.run.browser)
             # It starts while the rest is imported.
             started = processes.start(found, headless=headless, args=config.run.browser_args)
+        raise_descriptor_limit()
         from fetchkit.run.session import run as run_session  # noqa: PLC0415
 
         return _in_loop(run_session(config, call, started, headless=headless))

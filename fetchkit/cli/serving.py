@@ -11,14 +11,13 @@ from typing import Any
 
 import click
 
+from fetchkit.cli.limits import raise_descriptor_limit
 from fetchkit.cli.options import config_of, given_of, options
 from fetchkit.config import Config
 from fetchkit.errors import ConfigError
 from fetchkit.sources import as_toml, load
 
 __all__ = ["config", "demo", "raise_descriptor_limit", "run_loop", "serve"]
-
-_MOST_DESCRIPTORS = 10_240
 
 
 @click.command("serve")
@@ -94,15 +93,12 @@ async def _serve_until_signal(config: Config) -> None:
         click.echo(f"fetchkit ready {server.url}")
         banner.announce(server)
         await stop.wait()
+    _ignore_more(loop)
 
 
-def raise_descriptor_limit() -> None:
-    """Have as many descriptors as the system lets us: a tunnel needs two, and shells give 1024."""
-    with contextlib.suppress(ImportError, OSError, ValueError):
-        import resource  # noqa: PLC0415  not on Windows
-
-        soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
-        # macOS says that there is no limit, and then takes no more than this (OPEN_MAX).
-        wanted = _MOST_DESCRIPTORS if hard == resource.RLIM_INFINITY else min(hard, _MOST_DESCRIPTORS)
-        if soft < wanted:
-            resource.setrlimit(resource.RLIMIT_NOFILE, (wanted, hard))
+def _ignore_more(loop: asyncio.AbstractEventLoop) -> None:
+    """All is over: one more signal, when Python has given its own handlers back already, is no other end."""
+    for number in (signal.SIGINT, signal.SIGTERM):
+        with contextlib.suppress(NotImplementedError):
+            loop.remove_signal_handler(number)
+            signal.signal(number, signal.SIG_IGN)

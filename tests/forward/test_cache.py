@@ -1085,7 +1085,7 @@ def full(*_args: object, **_options: object) -> int:
     raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
 
 
-@pytest.mark.parametrize("call", ["write", "open", "rename", "replace", "makedirs"])
+@pytest.mark.parametrize("call", ["write", "open", "dup", "replace", "makedirs"])
 async def test_a_full_disk_stores_nothing_and_raises_nothing(
     cache: DiskCache, folder: Path, monkeypatch: pytest.MonkeyPatch, call: str
 ) -> None:
@@ -1285,10 +1285,55 @@ async def test_a_body_that_was_swept_away_under_its_writer_is_not_stored(
 ) -> None:
     writer = begin(cache, {"Cache-Control": "max-age=60"})
     assert writer is not None
-    only(folder, ".tmp").unlink()
+    only(folder, ".body").unlink()
     writer.write(BODY)
     assert not await writer.commit()
     assert not files(folder)
+
+
+async def test_a_sweep_at_any_moment_takes_no_answer_that_is_being_stored(
+    cache: DiskCache, folder: Path, clock: Clock, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another process may sweep: here it does before and behind every step of storing."""
+    other = DiskCache(folder, clock=clock)
+    swept: set[str] = set()
+
+    def around(module: Any, name: str) -> None:
+        plain = getattr(module, name)
+
+        def step(*values: Any, **named: Any) -> Any:
+            if name != "create":  # an empty folder is another test's
+                other._store.sweep()
+            result = plain(*values, **named)
+            other._store.sweep()
+            swept.add(name)
+            return result
+
+        monkeypatch.setattr(module, name, step)
+
+    steps = ((disk, "create"), (disk, "flush"), (disk, "write_record"), (os, "replace"), (os, "utime"))
+    for module, name in steps:
+        around(module, name)
+    assert await put(cache, {"Cache-Control": "max-age=60"})
+    assert swept == {name for _, name in steps}
+    assert body_of(hit(cache)) == BODY
+
+
+async def test_a_folder_that_is_swept_away_before_its_first_file_is_made_again(
+    cache: DiskCache, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    plain, swept = disk.create, list[str]()
+
+    def create(folder: str, suffix: str) -> tuple[str, int]:
+        if not swept:
+            swept.append(folder)
+            os.rmdir(folder)
+        return plain(folder, suffix)
+
+    monkeypatch.setattr(disk, "create", create)
+    assert await put(cache, {"Cache-Control": "max-age=60"})
+    assert body_of(hit(cache)) == BODY
+    assert not caplog.messages
 
 
 CRASH = """

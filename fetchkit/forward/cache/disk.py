@@ -71,16 +71,25 @@ def names(folder: str, pattern: re.Pattern[str]) -> Iterator[str]:
     yield from (name for name in listed if pattern.fullmatch(name))
 
 
-def create(folder: str) -> tuple[str, int]:
-    """A new temporary file: its path, and a descriptor to write to, locked until it is closed.
+def create(folder: str, suffix: str) -> tuple[str, int]:
+    """A new file that no record names: its path, and a descriptor to write to, locked until it is closed.
 
     Raises:
         OSError: there is no room, or no folder.
     """
-    place = os.path.join(folder, f"{secrets.token_hex(16)}.tmp")
+    place = os.path.join(folder, f"{secrets.token_hex(16)}.{suffix}")
     descriptor = os.open(place, _CREATE, 0o600)
     _lock(descriptor)
     return place, descriptor
+
+
+def flush(descriptor: int) -> None:
+    """Hear of what a file system behind a network says only when a file is closed; the lock stays.
+
+    Raises:
+        OSError: not all that was written is there.
+    """
+    os.close(os.dup(descriptor))
 
 
 def write_all(descriptor: int, content: bytes) -> None:
@@ -97,13 +106,16 @@ def write_record(place: str, record: Record) -> None:
         OSError: it cannot be; what was in place still is.
     """
     text = json.dumps(asdict(record)).encode("ascii")
-    temporary, descriptor = create(os.path.dirname(place))
+    temporary, descriptor = create(os.path.dirname(place), "tmp")
     try:
         try:
             write_all(descriptor, hashlib.sha256(text).hexdigest().encode("ascii") + b"\n" + text)
+            if sys.platform != "win32":  # open, and so locked, until no sweep can take it
+                os.replace(temporary, place)
         finally:
             os.close(descriptor)
-        os.replace(temporary, place)
+        if sys.platform == "win32":
+            os.replace(temporary, place)
     except OSError:
         unlink(temporary)
         raise

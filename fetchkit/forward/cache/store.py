@@ -4,13 +4,12 @@
 DIR/fetchkit-forward-1/                  0700, ours alone
     <SHA-256 of the URL>/
         <SHA-256 of the variant>.json    the record: a digest of the rest, and the rest
-        <random>.body                    a body, whole
-        <random>.tmp                     a body or a record on its way; locked while it is written
+        <random>.body                    a body; locked until it is whole and a record names it
+        <random>.tmp                     a record on its way, likewise
 ```
 
-A body is written under a temporary name. Once it is whole it gets its own name, and then the record that
-names it is renamed into place: that one step makes it stored. A body is never written to again, so one that
-is open stays what it was, whatever happens to its name.
+Once a body is whole, the record that names it is renamed into place: that one step makes it stored. A body
+is never written to again, so one that is open stays what it was, whatever happens to its name.
 
 The dangers:
 
@@ -29,6 +28,7 @@ The dangers:
 
 import asyncio
 import contextlib
+import errno
 import hashlib
 import logging
 import os
@@ -59,6 +59,9 @@ MAX_VARIANTS: Final = 16
 SWEEP_EVERY: Final = 1 / 16
 # What an entry costs besides its body: the record, the folder (ext4 has blocks of 4 KiB).
 OVERHEAD: Final = 8 * 1024
+
+# Sweeps in a row that take away the folder of an answer before its file is in it.
+MAX_SWEPT: Final = 3
 
 _ROOM: Final = "fetchkit-forward-1"  # a later format takes another
 _FOLDER: Final = re.compile("[0-9a-f]{64}")
@@ -164,12 +167,11 @@ class Store:
             return None
         folder = self._folder(url)
         try:
-            os.makedirs(folder, 0o700, exist_ok=True)
-            temporary, descriptor = disk.create(folder)
+            place, descriptor = self._created(folder)
         except OSError as error:
             self.failed(error)
             return None
-        return Writer(self, url, record, length, temporary, descriptor)
+        return Writer(self, url, record, length, place, descriptor)
 
     def trim(self, url: str) -> None:
         """Forget the oldest responses of a URL that has too many."""
@@ -218,6 +220,14 @@ class Store:
             # A page that leaves cancels its request, and with that a sweep that waits for a thread.
             await asyncio.shield(asyncio.get_running_loop().run_in_executor(None, self.sweep))
 
+    def _created(self, folder: str) -> tuple[str, int]:
+        """A new file in a folder of ours, which a sweep may take away as long as it is empty."""
+        for _ in range(MAX_SWEPT):
+            os.makedirs(folder, 0o700, exist_ok=True)
+            with contextlib.suppress(FileNotFoundError):
+                return disk.create(folder, "body")
+        raise FileNotFoundError(errno.ENOENT, "its folder is removed again and again", folder)
+
     @property
     def _step(self) -> int:
         return int(self.max_size * SWEEP_EVERY)
@@ -242,7 +252,7 @@ class Writer:
     _url: str
     _record: Record
     _length: int | None
-    _temporary: str
+    _place: str
     _descriptor: int | None
     _written: int = field(default=0, init=False)
 
@@ -270,64 +280,73 @@ class Writer:
 
         To be called before the page has everything: what it asks for next then finds it.
         """
-        if not self._release() or self._length not in (None, self._written):
-            disk.unlink(self._temporary)
+        descriptor = self._taken()
+        if descriptor is None:
             return False
-        if not await asyncio.to_thread(self._name):
+        if not await asyncio.to_thread(self._stored, descriptor):
+            disk.unlink(self._place)
             return False
         self._store.grew(self._written)
         return True
 
     def abort(self) -> None:
         """Leave nothing behind; no effect on what is stored already, or was given up."""
-        self._release()
-        disk.unlink(self._temporary)
+        descriptor = self._taken()
+        if descriptor is not None:
+            with contextlib.suppress(OSError):
+                os.close(descriptor)
+            disk.unlink(self._place)
 
-    def _release(self) -> bool:
-        """Close the body; False where that was done before, or where it tells that the disk is full."""
+    def _taken(self) -> int | None:
+        """The descriptor, which is the caller's to close; None where it was taken before."""
         descriptor, self._descriptor = self._descriptor, None
-        if descriptor is None:
-            return False
-        self._store.gives_back(self._written)
-        try:
-            os.close(descriptor)
-        except OSError as error:  # of a disk behind a network
-            self._store.failed(error)
-            return False
-        return True
+        if descriptor is not None:
+            self._store.gives_back(self._written)
+        return descriptor
 
-    def _name(self) -> bool:
-        """Give the body its name, then store the record that names it."""
-        body = self._temporary.removesuffix(".tmp") + ".body"
-        record = evolve(self._record, body=os.path.basename(body), size=self._written)
+    def _stored(self, descriptor: int) -> bool:
+        """Store the body, which stays open, and so locked: no sweep takes it before a record names it."""
         try:
-            os.rename(self._temporary, body)
+            if self._length not in (None, self._written):
+                return False
+            disk.flush(descriptor)
+            if not os.fstat(descriptor).st_nlink:
+                return False  # somebody has emptied the folder
         except OSError as error:
             self._store.failed(error)
-            disk.unlink(self._temporary)
             return False
-        if not self._store.put(self._url, record):
-            disk.unlink(body)
-            return False
-        self._store.trim(self._url)
-        return True
+        else:
+            record = evolve(self._record, body=os.path.basename(self._place), size=self._written)
+            if not self._store.put(self._url, record):
+                return False
+            self._store.trim(self._url)
+            return True
+        finally:
+            os.close(descriptor)
 
 
 def _tidied(folder: str) -> Iterator[_Entry]:
     """The entries of a folder; what belongs to none of them, and nobody is writing, is removed."""
     strays = set(disk.names(folder, _UNNAMED))
-    for name in disk.names(folder, _RECORD):
-        place = os.path.join(folder, name)
-        record = disk.read_record(place)
+    for place, record in _records(folder):
         if record is None or not os.path.isfile(os.path.join(folder, record.body)):
             disk.unlink(place)
             continue
         strays.discard(record.body)
         with contextlib.suppress(OSError):  # another process removed it meanwhile
             yield _Entry(os.stat(place).st_mtime_ns, record.size + OVERHEAD, folder, record)
-    for stray in (os.path.join(folder, name) for name in strays):
-        if not disk.is_held(stray):
-            disk.unlink(stray)
+    strays = {name for name in strays if not disk.is_held(os.path.join(folder, name))}
+    if strays:  # a body is let go behind its record, which may be there only now
+        strays -= {record.body for _, record in _records(folder) if record is not None}
+    for name in strays:
+        disk.unlink(os.path.join(folder, name))
+
+
+def _records(folder: str) -> Iterator[tuple[str, Record | None]]:
+    """The path of each record of a folder, and what is in it."""
+    for name in disk.names(folder, _RECORD):
+        place = os.path.join(folder, name)
+        yield place, disk.read_record(place)
 
 
 def _remove(folder: str, record: Record) -> None:

@@ -41,6 +41,8 @@ _BUILDS: Final[dict[str, tuple[str, ...]]] = {
     "resident.js": ("threads.c", "-pthread", "-sPROXY_TO_PTHREAD"),
     "emrun-threads.html": ("threads.c", "-pthread", "--emrun", "-sPROXY_TO_PTHREAD"),
     "throw.js": ("throw.cpp",),
+    "throw-emrun.js": ("throw.cpp", "--emrun"),
+    "throw-wasm.js": ("throw.cpp", "-fwasm-exceptions", "-sEXIT_RUNTIME"),
     "throw-caught.js": ("throw.cpp", "-fexceptions", "-sEXIT_RUNTIME"),
 }
 

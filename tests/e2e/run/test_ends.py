@@ -75,6 +75,15 @@ def test_a_browser_that_is_killed_is_said(running: Started) -> None:
     assert "browser" in ran.sentences
 
 
+def test_the_server_may_outlive_the_browser(start: Start, builds: Builds) -> None:
+    run = start("--serve-after-close", str(builds("plain.js")), "silence")
+    run.wait_for_output("before the silence\n")
+    os.kill(run.browser().pid, signal.SIGKILL)
+    run.program.wait_for_errors("exit code 125; serving on until Ctrl-C")
+    run.signal(signal.SIGINT)
+    assert run.ended(SOON).code == 125
+
+
 def test_a_tab_that_crashes_is_said(running: Started) -> None:
     renderers = [p for p in running.processes if "--type=renderer" in p.command]
     assert renderers

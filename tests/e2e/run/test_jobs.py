@@ -1,11 +1,14 @@
 """Many pages at once: what becomes of one does not touch the others."""
 
+import json
+import os
+import signal
 import xml.etree.ElementTree as ET
 from pathlib import Path
 
 import pytest
 
-from .support import Builds, Run
+from .support import Builds, Run, Start
 
 pytestmark = pytest.mark.e2e
 
@@ -24,6 +27,7 @@ def pages(tmp_path: Path, builds: Builds) -> dict[str, Path]:
         ("three", "emrun.js", "['exit', '3']"),
         ("odd", "plain.js", r"['script', 'out(\"a\\\\x00\\\\x1b[31m<&]]>\\\\uffff\")']"),
         ("emrun", "emrun.js", "['lines', '2']"),
+        ("silent", "plain.js", "['silence']"),
     ):
         made[name] = folder / f"{name}.html"
         module = f"Module = {{arguments: {arguments}}}"
@@ -67,6 +71,31 @@ def test_a_hang_and_a_crash_do_not_touch_the_others(run: Run, pages: dict[str, P
         assert f"{name}.html" in ran.errors
     assert "3" in ran.errors
     assert "\x1b" not in ran.output + ran.errors
+
+
+def test_the_death_of_a_tab_is_its_pages_and_that_of_the_browser_of_all_in_it(
+    start: Start, pages: dict[str, Path]
+) -> None:
+    silent = str(pages["silent"])
+    run = start("--jobs", "2", "--json", silent, silent, silent, str(pages["fine"]))
+    seen = run.wait_for_output("silent.html (2)")
+    if seen.count("before the silence") < 2:
+        seen += run.wait_for_output("before the silence")
+    os.kill(run.browser().pid, signal.SIGKILL)
+    seen += run.wait_for_output('"code": 0')
+    if "silent.html (3)" not in seen:
+        seen += run.wait_for_output("silent.html (3)")
+    for process in run.processes:
+        if "--type=renderer" in process.command:
+            os.kill(process.pid, signal.SIGKILL)
+    ran = run.ended()
+    events = [json.loads(line) for line in (seen + ran.output).splitlines()]
+    ends = {Path(each["page"]).name: each for each in events if each["event"] == "exit"}
+    codes = {name: each["code"] for name, each in ends.items()}
+    assert codes == {"silent.html": 125, "silent.html (2)": 125, "silent.html (3)": 125, "fine.html": 0}
+    assert "browser ended" in ends["silent.html"]["reason"]
+    assert "crashed" in ends["silent.html (3)"]["reason"]
+    assert ran.code == 1
 
 
 def test_when_all_is_well_the_exit_code_is_0(run: Run, pages: dict[str, Path]) -> None:

@@ -170,9 +170,10 @@ def test_browsers_that_are_found_are_listed(run: Run) -> None:
 
 
 def test_without_a_display_there_is_no_window(run: Run, builds: Builds) -> None:
-    ran = run("-v", builds("plain.js"), headless=False, environment={"DISPLAY": "", "WAYLAND_DISPLAY": ""})
+    ran = run("-v", builds("emrun.js"), headless=False, environment={"DISPLAY": "", "WAYLAND_DISPLAY": ""})
     assert (ran.code, ran.output) == (0, "hello\n")
-    assert re.search("[Cc]hrom[^\n]*headless", ran.errors)
+    assert re.search("[Cc]hrom[^\n]*headless, heard through the DevTools protocol", ran.errors)
+    assert "the build speaks emrun's protocol" in ran.sentences
 
 
 def test_the_page_is_cross_origin_isolated_and_may_use_the_other_routes(run: Run, builds: Builds) -> None:

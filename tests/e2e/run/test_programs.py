@@ -89,7 +89,7 @@ def test_an_abort_or_a_trap_is_134_with_its_reason_and_one_stack(
         assert len(frames) == len(set(frames)), ran.errors
 
 
-@pytest.mark.parametrize("build", ["throw.js", "throw-caught.js"])
+@pytest.mark.parametrize("build", ["throw.js", "throw-emrun.js", "throw-caught.js", "throw-wasm.js"])
 def test_an_uncaught_cpp_exception_is_134(run: Run, builds: Builds, build: str) -> None:
     ran = run(builds(build))
     assert (ran.code, ran.lines) == (134, ["before the exception"])
