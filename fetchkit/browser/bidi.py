@@ -174,6 +174,7 @@ class Firefox:
 
     def __init__(self, line: Lifeline, connection: Connection, version: str) -> None:
         self.version = version
+        self.headless = line.process.headless
         self.gone = line.gone
         self._line = line
         self._connection = connection

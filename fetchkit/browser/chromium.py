@@ -72,6 +72,7 @@ class Chromium:
 
     def __init__(self, line: Lifeline, connection: Connection, version: str) -> None:
         self.version = version
+        self.headless = line.process.headless
         self.gone = line.gone
         self._line = line
         self._connection = connection

@@ -104,10 +104,12 @@ class Browser(Protocol):
 
     Attributes:
         version: as it says itself, such as `Chrome/156.0.8078.79`.
+        headless: whether it has no window.
         gone: done when it ended by itself: how, and behind a line feed its last lines.
     """
 
     version: str
+    headless: bool
     gone: "asyncio.Future[str]"
 
     async def open(self, url: str, *, script: str, listener: Listener) -> Tab:

@@ -173,6 +173,7 @@ class _Shared:
 
     browser: Browser
     version: str
+    headless: bool
     gone: "asyncio.Future[str]"
     close_later: Callable[[Tab], None]
     fruitful: bool = False
@@ -364,7 +365,7 @@ class _Jobs:
         self.tell.output.say(trouble)
 
     def _use(self, browser: Browser) -> None:
-        self._shared = _Shared(browser, browser.version, browser.gone, self._close)
+        self._shared = _Shared(browser, browser.version, browser.headless, browser.gone, self._close)
         self.runner.use(self._shared)
 
     @contextlib.contextmanager

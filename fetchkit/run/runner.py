@@ -49,13 +49,15 @@ _FAILED = 400
 _FAVICON = "/favicon.ico"  # browsers ask for it by themselves
 
 
-def page_script(arguments: tuple[str, ...] | None) -> str:
+def page_script(arguments: tuple[str, ...] | None, *, console: bool = True) -> str:
     """The script that stands in front of a page's own.
 
     Args:
         arguments: what `main` gets behind the program's name; None leaves that to the page.
+        console: whether somebody may look at the browser's own.
     """
-    code = inject_script("run", {"arguments": None if arguments is None else list(arguments)})
+    given = None if arguments is None else list(arguments)
+    code = inject_script("run", {"arguments": given, "console": console})
     return f"{code}//# sourceURL={_OURS}\n"
 
 
@@ -213,7 +215,7 @@ class Runner:
         opening = asyncio.ensure_future(
             browser.open(
                 self.url_of(target, query, host),
-                script=page_script(arguments),
+                script=page_script(arguments, console=not browser.headless),
                 listener=lambda event: self._told(active, event),
             )
         )

@@ -26,7 +26,9 @@
   const console = self.console;
   const setTimeout = self.setTimeout.bind(self);
   const XHR = self.XMLHttpRequest, open = XHR.prototype.open, send = XHR.prototype.send;
-  const log = console.log.bind(console), warn = console.warn.bind(console);
+  // Nobody sees the console of a browser without a window, and a line there would cost as much again.
+  const native = (name) => settings.console ? console[name].bind(console) : () => {};
+  const log = native('log'), warn = native('warn');
 
   // An idle page has to stay so for this long (ms): work that cannot be seen from here calls back sooner.
   const IDLE = 100;
@@ -172,16 +174,16 @@
 
   const streams = { log: 'o', info: 'o', debug: 'o', warn: 'e', error: 'e', trace: 'e' };
   for (const [name, kind] of Object.entries(streams)) {
-    const native = console[name];
+    const natively = native(name);
     console[name] = function (...values) {
       if (!inside && !emrun) said(kind, formatted(values));
-      return native.apply(console, values);
+      return natively(...values);
     };
   }
-  const assert = console.assert;
+  const assert = native('assert');
   console.assert = function (holds, ...values) {
     if (!holds && !inside) said('e', ['Assertion failed', ...values.map(shown)].join(' '));
-    return assert.call(console, holds, ...values);
+    return assert(holds, ...values);
   };
 
   // --- the Module object ---

@@ -73,6 +73,7 @@ class FakeBrowser:
     stories: dict[str, Story]
     closing: Story = _at_once
     version: str = "Fake/1"
+    headless: bool = True
     gone: "asyncio.Future[str]" = field(factory=lambda: asyncio.get_running_loop().create_future())
     tabs: list[FakeTab] = field(factory=list)
     urls: list[str] = field(factory=list)

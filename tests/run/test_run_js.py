@@ -113,10 +113,13 @@ var NAME = (() => async function (moduleArg = {{}}) {{
 """
 
 
-def in_page(*page: str, arguments: tuple[str, ...] | None = None, driven: bool = True) -> dict[str, Any]:
+def in_page(
+    *page: str, arguments: tuple[str, ...] | None = None, driven: bool = True, console: bool = True
+) -> dict[str, Any]:
     """What scripts in a page make the script report, send and show."""
     node = require("nodejs", "node", "nodejs")
-    source = f"const SCRIPT = {json.dumps(page_script(arguments))}, PAGE = {json.dumps(page)};\n"
+    script = page_script(arguments, console=console)
+    source = f"const SCRIPT = {json.dumps(script)}, PAGE = {json.dumps(page)};\n"
     source += f"const DRIVEN = {json.dumps(driven)};\n{WINDOW}"
     result = subprocess.run([node, "-"], input=source.encode(), capture_output=True, timeout=60, check=False)
     assert result.returncode == 0, result.stderr.decode()
@@ -256,6 +259,15 @@ def test_output_and_exit_of_a_program_are_reported_in_order(page: list[str]) -> 
         "q3",
     ]
     assert found["shown"] == [["log", 1], ["warn", 1], ["log", 1]]
+
+
+def test_a_console_that_nobody_sees_costs_nothing() -> None:
+    page = "console.log('a'); console.error('b'); console.assert(false, 'c'); console.assert(true)"
+    seen, unseen = (in_page(page, console=console) for console in (True, False))
+    assert [name for name, _ in seen["shown"]] == ["log", "error", "assert", "assert"]
+    assert unseen["shown"] == []
+    assert seen["reports"] == unseen["reports"]
+    assert {"oa", "eb", "eAssertion failed c"} <= set(unseen["reports"])
 
 
 def test_the_pages_own_handlers_go_on_working_and_nothing_is_told_twice() -> None:
