@@ -55,6 +55,7 @@ def server_context(hosts: Iterable[str]) -> ssl.SSLContext:
     names = dict.fromkeys(["localhost", "127.0.0.1", "::1", *(n for host in hosts for n in _certified(host))])
     leaf = authority.issue_cert(*names, not_before=now - GRACE, not_after=now + VALIDITY)
     context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2  # Debian's Python leaves that to OpenSSL
     context.set_alpn_protocols(["http/1.1"])
     leaf.configure_cert(context)
     return context

@@ -101,8 +101,7 @@ class _Front:
         if name is not None:
             return await self._receive(request, name)
         message = parse_message(await _whole(request))
-        if self.pace is not None:
-            await self.pace(request.headers.get(hdrs.HOST, ""), message)
+        await self._paced(request, message)
         return self._took(request, message)
 
     async def log(self, request: web.Request) -> web.StreamResponse:
@@ -110,8 +109,9 @@ class _Front:
         stream = dumped_name(without_token(request.raw_path))
         if stream not in (STDOUT, STDERR):
             raise BadRequestError("A log is of stdout or stderr.", "POST /log?file=stdout")
-        text = (await _whole(request)).decode("utf-8", "replace")
-        return self._took(request, Printed(stream, text, harness=True))
+        message = Printed(stream, (await _whole(request)).decode("utf-8", "replace"), harness=True)
+        await self._paced(request, message)
+        return self._took(request, message)
 
     async def upload(self, request: web.Request) -> web.StreamResponse:
         """The harness: a file."""
@@ -133,7 +133,9 @@ class _Front:
         return await guarded(self._result)(request)
 
     async def _result(self, request: web.Request) -> web.StreamResponse:
-        return self._took(request, *parse_result(without_token(request.raw_path)))
+        messages = parse_result(without_token(request.raw_path))
+        await self._paced(request, messages[0])
+        return self._took(request, *messages)
 
     async def root(self, request: web.Request) -> web.StreamResponse:
         """An older harness's log in the query of `/`; a person who opens the page gets the page."""
@@ -150,6 +152,7 @@ class _Front:
     async def _root(self, request: web.Request) -> web.StreamResponse:
         printed = parse_log(without_token(request.raw_path))
         assert printed is not None  # noqa: S101  `root` has looked
+        await self._paced(request, printed)
         return self._took(request, printed)
 
     async def options(self, request: web.Request) -> web.StreamResponse:
@@ -170,6 +173,10 @@ class _Front:
         if self._timer is not None:
             self._timer.cancel()
         self._emit(self.sessions.flush(asyncio.get_running_loop().time()))
+
+    async def _paced(self, request: web.Request, message: Message) -> None:
+        if self.pace is not None:
+            await self.pace(request.headers.get(hdrs.HOST, ""), message)
 
     # --- what comes of it ---
 

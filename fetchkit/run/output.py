@@ -5,6 +5,7 @@ import contextlib
 import json
 import math
 import os
+import select
 import sys
 from collections.abc import AsyncIterator, Callable, Iterable, Mapping
 from pathlib import Path
@@ -83,6 +84,7 @@ class Output:
     _logged: _Lines = field(init=False)
     _writer: Writer = field(init=False)
     _scheduled: bool = False
+    _given_up: bool = False
 
     def __attrs_post_init__(self) -> None:
         self._shown = _Lines("replace", self._framed)
@@ -125,9 +127,9 @@ class Output:
         """What is known of a crash."""
         self._put("stderr", escape_controls(prefix + text.replace("\n", f"\n{prefix}")))
 
-    def redraw(self) -> None:
-        """Draw the line at the bottom anew, unless nobody looks."""
-        if not self._writer.is_crowded:
+    def redraw(self, *, last: bool = False) -> None:
+        """Draw the line at the bottom anew, unless nobody looks; `last`: in any case."""
+        if last or not self._writer.is_crowded:
             self.flush()
             self._writer.put([(_descriptor("stderr"), self._framed("stderr", b""))])
 
@@ -143,12 +145,22 @@ class Output:
         await self._writer.drained()
 
     async def is_drained(self, seconds: float) -> bool:
-        """Whether all has been taken within a time."""
+        """Whether all has been taken within a time; False once it was given up."""
+        if self._given_up:
+            return False
         try:
             await asyncio.wait_for(self.drained(), None if seconds == math.inf else seconds)
         except TimeoutError:
             return False
         return True
+
+    def give_up(self, reason: str) -> None:
+        """Wait for nobody any more. The sentence is for who still looks at standard error."""
+        self._given_up = True
+        with contextlib.suppress(OSError, ValueError):
+            stderr = _descriptor("stderr")
+            if select.select([], [stderr], [], 0)[1]:  # else this would wait, too
+                os.write(stderr, f"fetchkit: {reason}\n".encode())
 
     def close(self) -> None:
         """Nothing more comes."""

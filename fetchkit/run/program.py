@@ -146,6 +146,7 @@ class Program:
     _held: str = ""
     _failures: list[str] = field(factory=list)
     _held_since: float | None = None
+    _elsewhere: bool = False
 
     def __attrs_post_init__(self) -> None:
         self._set("timeout", self.now, self.limits.timeout)
@@ -233,7 +234,7 @@ class Program:
             return
         if self._loads > 1:
             self.says(f"loaded again: {url}")
-        self._module = self._fatal = self.emrun = False
+        self._module = self._fatal = self.emrun = self._elsewhere = False
         self._status, self._crash = None, ""
         for name in ("crash", "exit"):
             self._deadlines.pop(name, None)
@@ -277,7 +278,8 @@ class Program:
                     else ""
                 )
         elif not self._module or (self._failures and not self._printed):
-            self._set("idle", now, self.limits.idle)
+            if not self._elsewhere:
+                self._set("idle", now, self.limits.idle)
         elif workers == "0":  # a worker may be computing
             self._set("drained", now, self.limits.idle * DRAINED_TIMES)
 
@@ -303,15 +305,23 @@ class Program:
     def loaded_as_emrun(self) -> None:
         """`^pageload^`: a sign of life."""
         self._deadlines.pop("load", None)
+        self._lives_elsewhere()
 
     def printed(self, stream: str, text: str, now: float) -> None:
         """Output by emrun's protocol; it may come behind the exit, when messages are delivered at the end."""
+        self._lives_elsewhere()
         if "exit" in self._deadlines:  # thousands of messages may be on their way
             self._set("exit", now, EXIT_SECONDS)
         if stream == "stderr":
             self._stderr(text, now)
         else:
             self._print(stream, text, now)
+
+    def _lives_elsewhere(self) -> None:
+        """Where the page itself has no program, it is a frame's: whether that is idle nobody can tell."""
+        if not self.has_program:
+            self._elsewhere = True
+            self._deadlines.pop("idle", None)
 
     def ended(self, status: int | None) -> None:
         """`^exit^`, or a result of Emscripten's own harness."""

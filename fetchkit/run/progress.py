@@ -114,7 +114,7 @@ class _Bar:
         if self._timer is not None:
             self._timer.cancel()
         self._drawn = b""
-        self._output.redraw()
+        self._output.redraw(last=True)
         self._output.frame = None
 
     def _frame(self, stream: str, data: bytes) -> bytes:

@@ -3,7 +3,7 @@
 import asyncio
 import contextlib
 import math
-from collections.abc import Iterable, Iterator
+from collections.abc import AsyncIterator, Callable, Iterable, Iterator
 from typing import Self
 
 from attrs import define, evolve, field
@@ -49,8 +49,7 @@ async def run(config: Config, call: Call, process: Process | None, *, headless: 
         ConfigError, ListenError: before anything runs.
     """
     logs = {"stdout": call.log_stdout, "stderr": call.log_stderr}
-    async with outputs.opened(json_lines=call.json_lines, logs=logs) as output:
-        _log_to(output, config)
+    async with outputs.opened(json_lines=call.json_lines, logs=logs) as output, _logging_to(output, config):
         browsers = None if process is None else _Browsers(process, headless, config.run.browser_args)
         session = _Session(config, call, browsers, output, headless)
         with _stoppable() as stopped:
@@ -76,20 +75,21 @@ class _Session:
 
     async def run(self) -> int:
         """Serve, run what is asked for, and say how it ended."""
-        timeout = self.config.run.timeout or math.inf
-        begun = asyncio.get_running_loop().time()
         if self.call.jobs is None:
+            begun = asyncio.get_running_loop().time()
             code = await self._one()
-            timeout -= asyncio.get_running_loop().time() - begun
+            seconds = asyncio.get_running_loop().time() - begun
         else:
-            code = await self._many(self.call.jobs)
-        return await self._told(code, max(timeout, GRACE))
+            code, seconds = await self._many(self.call.jobs)
+        return await self._told(code, max((self.config.run.timeout or math.inf) - seconds, GRACE))
 
     async def _told(self, code: int, seconds: float) -> int:
         """Wait until all output has been taken; the exit code, which says whether it was."""
         if not await self.output.is_drained(seconds):
-            self.output.say("the output was not taken to its end in time (--timeout).")
+            self.output.give_up("the output was not taken to its end in time (--timeout).")
             return self.config.run.timeout_returncode & 0xFF
+        if self.output.unread.is_set():
+            return UNREAD
         for stream, error in self.output.lost.items():
             self.output.say(f"--log-{stream} has not got all of it: {error.strerror}.")
             code = code or _LOST
@@ -104,7 +104,8 @@ class _Session:
         await _tell(outcome, server, self.output)
         return outcome.code
 
-    async def _many(self, jobs: int) -> int:
+    async def _many(self, jobs: int) -> tuple[int, float]:
+        """Exit code, and how long the longest page took."""
         config, call, browsers = self.config, self.call, self.browsers
         assert browsers is not None  # noqa: S101  the command refuses it
         pages = located(call.pages, config.directory)
@@ -123,7 +124,7 @@ class _Session:
                     quiet=config.quiet,
                     verbose=config.verbose,
                 )
-        return UNREAD if self.output.unread.is_set() else status_of(results)
+        return status_of(results), max((result.seconds for result in results), default=0.0)
 
     def _runner(self, server: Server) -> Runner:
         """Runs pages, and lets them wait while what they printed is not taken."""
@@ -182,15 +183,20 @@ class _Session:
             unread.cancel()
 
 
-def _log_to(output: Output, config: Config) -> None:
-    """Let the log stand in its place among the output."""
+@contextlib.asynccontextmanager
+async def _logging_to(output: Output, config: Config) -> AsyncIterator[None]:
+    """Let the log stand in its place among the output; afterwards it goes to standard error as ever."""
     loop = asyncio.get_running_loop()
 
-    def write(line: str) -> None:
-        with contextlib.suppress(RuntimeError):  # the run is over
-            loop.call_soon_threadsafe(output.line, line)
+    def configure(write: Callable[[str], object] | None) -> None:
+        log.configure(config.log_format, verbose=config.verbose, quiet=not config.verbose, write=write)
 
-    log.configure(config.log_format, verbose=config.verbose, quiet=not config.verbose, write=write)
+    configure(lambda line: loop.call_soon_threadsafe(output.line, line))
+    try:
+        yield
+    finally:
+        configure(None)
+        await asyncio.sleep(0)  # what was logged meanwhile is on its way to the output
 
 
 def host_of(config: Config, wanted: str) -> str:

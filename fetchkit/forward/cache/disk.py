@@ -77,10 +77,13 @@ def create(folder: str, suffix: str) -> tuple[str, int]:
     Raises:
         OSError: there is no room, or no folder.
     """
-    place = os.path.join(folder, f"{secrets.token_hex(16)}.{suffix}")
-    descriptor = os.open(place, _CREATE, 0o600)
-    _lock(descriptor)
-    return place, descriptor
+    while True:
+        place = os.path.join(folder, f"{secrets.token_hex(16)}.{suffix}")
+        descriptor = os.open(place, _CREATE, 0o600)
+        _lock(descriptor, wait=True)  # for a sweep that looks at it this very moment
+        if os.fstat(descriptor).st_nlink:
+            return place, descriptor
+        os.close(descriptor)  # that sweep took it away
 
 
 def flush(descriptor: int) -> None:
@@ -175,12 +178,12 @@ def _open_safely(place: str, flags: int) -> int:
     return os.open(place, flags | _SAFELY)
 
 
-def _lock(descriptor: int) -> bool:
+def _lock(descriptor: int, *, wait: bool = False) -> bool:
     """Whether the file is ours now; it is let go when it is closed, in whatever way the process ends."""
     if sys.platform == "win32":
         return True
     try:
-        fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        fcntl.flock(descriptor, fcntl.LOCK_EX | (0 if wait else fcntl.LOCK_NB))
     except OSError:
         return False
     return True

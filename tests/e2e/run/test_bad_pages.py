@@ -213,7 +213,15 @@ def test_a_frame_does_not_end_the_program_of_its_page(run: Run, site: Path, buil
     frame = "<iframe src='frame.html?return&9' onload='done()'></iframe>"
     # Without a program of its own the page stands for that of its frame.
     (site / "only.html").write_text(html(f"<script>done = () => {{}}</script>{frame}"))
-    assert run(site / "only.html").code == 9
+    ran = run(site / "only.html")
+    assert (ran.code, ran.output) == (9, "returns\n")
+    # Also where it takes longer than an idle page has: here it speaks emrun's protocol by hand.
+    say = "(text) => fetch('stdio.html', {method: 'POST', body: text})"
+    later = "say('^pageload^'); setTimeout(() => say('^out^1^late').then(() => say('^exit^5')), 2600)"
+    (site / "later.html").write_text(html(f"<script>const say = {say}; {later}</script>"))
+    (site / "slow.html").write_text(html("<iframe src=later.html></iframe>"))
+    ran = run(site / "slow.html")
+    assert (ran.code, ran.output) == (5, "late\n")
     own = "Module = {}; done = () => setTimeout(() => { console.log('own'); Module.onExit(4) }, 500)"
     (site / "both.html").write_text(html(f"<script>{own}</script>{frame}"))
     ran = run(site / "both.html")
@@ -255,6 +263,17 @@ def test_a_page_that_goes_elsewhere_has_not_succeeded(run: Run, site: Path) -> N
         ran = run("--timeout", "20", site / "plain.js", "stay", f"location.href = '{target}'")
         assert ran.code == NEVER_STARTED, (target, ran)
         assert ran.sentences
+
+
+def test_a_reader_that_has_gone_is_told_by_the_code_also_when_all_was_one_batch(
+    start: Start, builds: Builds
+) -> None:
+    reader, writer = os.pipe()
+    os.close(reader)
+    for options in ([], ["--jobs", "1"]):
+        ran = start(*options, str(builds("runtime.js")), stdout=writer).ended(20)
+        assert ran.code == 141
+    os.close(writer)
 
 
 def test_a_reader_that_has_enough_ends_the_run(start: Start, builds: Builds) -> None:

@@ -57,7 +57,10 @@ def test_a_time_limit_ends_a_run_whose_output_nobody_takes(
     script = "for (let i = 0; i < 300; i++) out('x'.repeat(9999)); _exit(3)"
     run = start("--timeout", "3", str(builds(build)), "stay", script, stdout=pipe[1])
     ran = run.ended(3 + SOON)
-    assert ran.code == 124
+    assert (ran.code, ran.sentences) == (
+        124,
+        "fetchkit: the output was not taken to its end in time (--timeout).",
+    )
     assert ran.seconds > 3
 
 

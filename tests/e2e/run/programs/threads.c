@@ -10,18 +10,18 @@ static const char *mode = "";
 
 static void *work(void *unused) {
   (void)unused;
-  puts("a thread prints");
-  fputs("a thread complains\n", stderr);
-  if (!strcmp(mode, "exit")) exit(9);
-  if (!strcmp(mode, "abort")) abort();
-  if (!strcmp(mode, "trap")) __builtin_trap();
-  if (!strcmp(mode, "leave")) usleep(100 * 1000);
   // Threads cannot use main's stdout once it has returned (3.1.6), but the console.
   if (!strcmp(mode, "detach")) {
     usleep(2500 * 1000);
     EM_ASM(console.log("a thread logs"));
     return NULL;
   }
+  puts("a thread prints");
+  fputs("a thread complains\n", stderr);
+  if (!strcmp(mode, "exit")) exit(9);
+  if (!strcmp(mode, "abort")) abort();
+  if (!strcmp(mode, "trap")) __builtin_trap();
+  if (!strcmp(mode, "leave")) usleep(100 * 1000);
   puts("a thread ends");
   return NULL;
 }
