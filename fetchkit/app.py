@@ -21,7 +21,7 @@ from fetchkit.sockets.shim import socket_shim
 from fetchkit.sockets.tunnel import Bridge, Target, bridge_app, parse_bridge, parse_tcp_option
 from fetchkit.version import SERVER
 from fetchkit.web import guard
-from fetchkit.web.keys import DIALER, events_of
+from fetchkit.web.keys import ABSENT_MARKUP, DIALER, events_of
 from fetchkit.web.problems import answering
 
 __all__ = ["bridge_apps", "build_app", "forwards", "opens_sockets", "own_names"]
@@ -111,6 +111,7 @@ def build_app(
         pages=pages,
     )
     if config.reload:
+        app[ABSENT_MARKUP] = _reloads(config).decode("ascii")
         reload.setup(app, config.directory, prefix=routes.fetchkit, dotfiles=config.dotfiles, spa=config.spa)
     if not forwards(config):
         hint = "Leave out --no-forward." if config.no_forward else _FORWARD_HINT

@@ -32,11 +32,11 @@ def problem_json(error: HttpError) -> bytes:
     return json.dumps(members, indent=2).encode("ascii") + b"\n"
 
 
-def problem_page(error: HttpError, template: Template) -> bytes:
-    """The same for people; everything that came with the request is escaped."""
+def problem_page(error: HttpError, template: Template, markup: str = "") -> bytes:
+    """The same for people; everything that came with the request is escaped. `markup` goes into the head."""
     values = {"title": error.title, "detail": error.detail, "hint": error.hint}
     escaped = {name: html.escape(text) for name, text in values.items()}
-    return template.substitute(escaped, status=error.status).encode("utf-8", "replace")
+    return template.substitute(escaped, status=error.status, markup=markup).encode("utf-8", "replace")
 
 
 def wants_page(accept: str | None, sec_fetch_mode: str | None) -> bool:

@@ -10,6 +10,7 @@ from fetchkit.errors import HttpError, MethodNotAllowedError, NotFoundError, Ser
 from fetchkit.http.problem import problem_json, problem_page, wants_page
 from fetchkit.isolation import HeaderPlan, plan_of
 from fetchkit.web.answers import answer
+from fetchkit.web.keys import ABSENT_MARKUP
 from fetchkit.web.prebuilt import PrebuiltResponse
 
 __all__ = ["Handler", "answering", "from_aiohttp", "problem_response"]
@@ -38,7 +39,10 @@ def problem_response(
 ) -> PrebuiltResponse:
     """The answer to a request that failed with `error`, all shared headers on it."""
     page = wants_page(request.headers.get(hdrs.ACCEPT), request.headers.get("Sec-Fetch-Mode"))
-    body = problem_page(error, page_template("problem")) if page else problem_json(error)
+    if page:
+        body = problem_page(error, page_template("problem"), _markup(request, error))
+    else:
+        body = problem_json(error)
     fields = {
         hdrs.CONTENT_TYPE: "text/html; charset=utf-8" if page else "application/problem+json",
         hdrs.CACHE_CONTROL: "no-store",
@@ -49,6 +53,13 @@ def problem_response(
     response = answer(request, error.status, fields, body, plan=plan, kind=kind)
     response.note = _note(error)
     return response
+
+
+def _markup(request: web.BaseRequest, error: HttpError) -> str:
+    """A page that is missing may yet come, and its browser be waiting for it."""
+    if isinstance(error, NotFoundError) and isinstance(request, web.Request):
+        return request.app.get(ABSENT_MARKUP, "")
+    return ""
 
 
 def _note(error: HttpError) -> str:

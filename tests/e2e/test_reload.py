@@ -127,6 +127,18 @@ def test_it_works_with(
     tab.line("answer: 42")
 
 
+def test_a_page_that_is_missing_comes_when_it_is_built(
+    site: Callable[..., Path], serve: Callable[..., str], tab: Tab
+) -> None:
+    folder = site("answer", OLD)
+    url = serve(folder, "--reload")
+    tab.allowed.append("404")
+    tab.start(f"{url}new.html")
+    assert tab.evaluate("window.output = [], document.title").startswith("404")
+    (folder / "new.html").write_text(f"{PAGE}<script>output.push('here')</script>")
+    tab.line("here")
+
+
 def test_a_server_that_comes_back_reloads_only_what_has_changed(
     tmp_path: Path, site: Callable[..., Path], tab: Tab, build: Emcc, chromium: Chromium
 ) -> None:

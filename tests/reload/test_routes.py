@@ -229,9 +229,27 @@ async def test_pages_have_the_script_before_all_others(serve: Serve, raw: Raw) -
         assert body.count(b"</script>") == len(settings) + 1
 
 
+async def test_a_page_that_is_missing_has_it_and_no_other_answer_of_that_kind(
+    serve: Serve, raw: Raw, connect: Connect, folder: Path
+) -> None:
+    server = await serve(reload=True)
+    navigates = ("Accept: text/html", "Sec-Fetch-Mode: navigate")
+    client = await raw(server)
+    answer = await client.ask("GET", "/new.html", *navigates)
+    assert (answer.status, answer.body.count(b'{"path": "/fetchkit/reload"}')) == (404, 1)
+    assert b"script" not in (await client.ask("GET", "/new.html")).body
+    assert b"script" not in (await client.ask("GET", "/fetchkit/reload", *navigates)).body
+    page = await connect(server)
+    await page.say("/new.html", "/new.html")
+    await understood(page, server)
+    (folder / "new.html").write_text("<p>")
+    assert await page.hear() == {"reload": ["/new.html"]}
+
+
 async def test_without_the_flag_there_is_neither(serve: Serve, raw: Raw) -> None:
     client = await raw(await serve())
     assert b"script" not in (await client.ask("GET", "/")).body
+    assert b"script" not in (await client.ask("GET", "/new.html", "Accept: text/html")).body
     assert (await client.ask("GET", "/fetchkit/reload")).status == 404
 
 
