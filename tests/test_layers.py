@@ -67,6 +67,7 @@ PURE = {
     "origin.parameters",
     "origin.route",
     "origin.settings",
+    "origin.tus.grammar",
     "reload.rules",
     "run.junit",
     "run.page",
