@@ -86,6 +86,7 @@ class _Pages:
             timeout=CLOSE_SECONDS, heartbeat=HEARTBEAT_SECONDS, max_msg_size=MAX_MESSAGE
         )
         await socket.prepare(request)
+        await _send(socket, {"clock": time.time() * 1000})
         page = Page()
         self._open[page] = socket
         try:
@@ -157,8 +158,7 @@ class _Pages:
         """A page asked for more than it knows; it keeps that, so that a new server hears of it."""
         new = page.says(asked)
         if new:
-            now = time.time()
-            await _send(socket, {"also": {name: (now - asked[name]) * 1000 for name in new}})
+            await _send(socket, {"also": {name: asked[name] * 1000 for name in new}})
             self._wake.set()
         return new
 
@@ -205,11 +205,11 @@ def _parsed(text: str) -> tuple[str, dict[str, float]] | None:
     """The page, and when it asked for what; None where that is something else."""
     try:
         said = json.loads(text)
-        page, ages = said["page"], said["asked"]
-        ages = {name: float(age) / 1000 for name, age in ages.items()}
+        page, times = said["page"], said["asked"]
+        times = {name: float(at) / 1000 for name, at in times.items()}
     except (ValueError, TypeError, KeyError, AttributeError, OverflowError, RecursionError):
         return None
-    if not isinstance(page, str) or not all(map(math.isfinite, ages.values())):
+    if not isinstance(page, str) or not all(map(math.isfinite, times.values())):
         return None
     now = time.time()
-    return page, {name: now - max(0.0, age) for name, age in ages.items()}
+    return page, {name: min(at, now) for name, at in times.items()}

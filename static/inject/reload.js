@@ -4,7 +4,9 @@
 // What the page asked for is in its resource timing, failed requests too. An observer gets all of it, whatever the
 // page does to the buffer. Frames are left out: each has a script of its own. What workers ask for is not in there;
 // the server learns it from the Referer of their requests, and tells it (`also`), so that it is not forgotten when the
-// server restarts. Times go over the wire as ages, so that no two clocks have to agree.
+// server restarts. Times go over the wire by the server's clock, which it tells at the beginning, so that no two clocks
+// have to agree. What the page takes for it is late by the way of that message, so a file seems to have been asked for
+// that much too early: of the two mistakes the one that reloads once too often.
 //
 // A WebSocket and no EventSource: of those, browsers open six to a server, in all tabs together.
 (function (self, settings) {
@@ -16,6 +18,7 @@
   const asked = new Map();  // path and query -> when, in ms of the wall clock
   let fresh = new Map();  // what the server does not know yet
   let socket = null;
+  let ahead = null;  // ms by which our clock is ahead of the server's; null until it has told
   let pause = FIRST_PAUSE;
 
   function target(url) {
@@ -31,13 +34,14 @@
   }
 
   function tell() {
-    if (!socket || socket.readyState !== Socket.OPEN || !fresh.size) return;
-    const now = Date.now();
-    socket.send(JSON.stringify({page, asked: Object.fromEntries([...fresh].map(([name, at]) => [name, now - at]))}));
+    if (!socket || socket.readyState !== Socket.OPEN || ahead === null || !fresh.size) return;
+    const times = [...fresh].map(([name, at]) => [name, at - ahead]);
+    socket.send(JSON.stringify({page, asked: Object.fromEntries(times)}));
     fresh = new Map();
   }
 
   function connect() {
+    ahead = null;
     try {
       socket = new Socket(self.origin.replace(/^http/, 'ws') + settings.path);
     } catch (_) {
@@ -45,13 +49,15 @@
     }
     socket.onopen = () => {
       pause = FIRST_PAUSE;
-      fresh = new Map(asked);
-      tell();
     };
     socket.onmessage = (event) => {
       const told = JSON.parse(event.data);
-      const now = Date.now();
-      for (const [name, age] of Object.entries(told.also || {})) if (!asked.has(name)) asked.set(name, now - age);
+      if (told.clock) {
+        ahead = Date.now() - told.clock;
+        fresh = new Map(asked);
+        tell();
+      }
+      for (const [name, at] of Object.entries(told.also || {})) if (!asked.has(name)) asked.set(name, at + ahead);
       if (told.reload) location.reload();
     };
     socket.onclose = () => {

@@ -27,12 +27,22 @@ Connect = Callable[..., Awaitable["Tab"]]
 class Tab:
     """A page in a browser: it says what it asked for, and hears that it has to reload."""
 
-    def __init__(self, socket: ClientWebSocketResponse) -> None:
+    def __init__(self, socket: ClientWebSocketResponse, clock: float) -> None:
         self.socket = socket
+        self.clock = clock
 
-    async def say(self, *targets: str, age: float = 0, page: str = "/") -> None:
-        """Say what it asked for."""
-        await self.socket.send_str(json.dumps({"page": page, "asked": dict.fromkeys(targets, age)}))
+    @classmethod
+    async def opened(cls, socket: ClientWebSocketResponse) -> "Tab":
+        """One that has been told the server's time."""
+        tab = cls(socket, 0)
+        tab.clock = (await tab.hear())["clock"]
+        assert abs(time.time() * 1000 - tab.clock) < DEADLINE * 1000
+        return tab
+
+    async def say(self, *targets: str, age: float | None = None, page: str = "/") -> None:
+        """Say what it asked for: when its WebSocket opened, or so many ms ago."""
+        at = self.clock if age is None else time.time() * 1000 - age
+        await self.socket.send_str(json.dumps({"page": page, "asked": dict.fromkeys(targets, at)}))
 
     async def hear(self) -> Any:
         """The next line."""
@@ -60,7 +70,7 @@ async def connect() -> AsyncIterator[Connect]:
             client = await opened.enter_async_context(ClientSession())
             socket = await client.ws_connect(f"{server.url}fetchkit/reload{query}", headers=headers)
             opened.push_async_callback(socket.close)
-            return Tab(socket)
+            return await Tab.opened(socket)
 
         yield connect
 
@@ -88,6 +98,17 @@ async def test_a_page_hears_what_was_written_and_the_bus_too(
     (folder / "app.js").write_text("3")
     assert await pages[2].hear() == {"reload": ["/app.js"]}
     assert heard == [Rebuilt(("/digits.txt",), 2), Rebuilt(("/app.js",), 1)]
+
+
+async def test_however_late_a_page_is_heard_what_it_asked_for_before_is_old(
+    serve: Serve, connect: Connect, folder: Path
+) -> None:
+    page = await connect(await serve(reload=True))
+    await asyncio.sleep(2 * TICK_NS / 1e9)
+    (folder / "digits.txt").write_text("3")
+    await asyncio.sleep(0.1)
+    await page.say("/", "/digits.txt")
+    assert await page.hear() == {"reload": ["/digits.txt"]}
 
 
 async def test_a_page_that_comes_back_reloads_for_what_changed_meanwhile_alone(
@@ -122,7 +143,7 @@ async def test_what_a_worker_asks_for_its_page_asks_for(serve: Serve, connect: C
         await ask("digits.txt?fetchkit-token=secret&y=1", f"{server.url}w.js?a")
         told = (await early.hear())["also"]
         assert list(told) == ["/digits.txt?y=1"]
-        assert 0 <= told["/digits.txt?y=1"] < 10_000
+        assert early.clock <= told["/digits.txt?y=1"] <= time.time() * 1000
         # A page that tells of the worker's script only now.
         await late.say("/w.js?a", age=5000)
         assert list((await late.hear())["also"]) == ["/digits.txt?y=1"]
@@ -259,7 +280,8 @@ async def test_the_server_stops_at_once_with_pages_open(folder: Path) -> None:
         async with running(config) as server:
             socket = await client.ws_connect(f"{server.url}fetchkit/reload")
             deaf = await client.ws_connect(f"{server.url}fetchkit/reload", autoclose=False)
-            await socket.send_str('{"page": "/", "asked": {"/": 1}}')
+            assert "clock" in await socket.receive_json()
+            await socket.send_str('{"page": "/", "asked": {"/": 1e15}}')
             heard = asyncio.create_task(socket.receive())
             begun = time.monotonic()
         assert time.monotonic() - begun < 2.5  # of the 5 seconds that a server has
@@ -300,7 +322,7 @@ async def test_it_works_in_any_application(folder: Path, aiohttp_client: Any) ->
         assert (response.status, response.headers["Cross-Origin-Resource-Policy"]) == (426, "same-origin")
     async with client.get("/") as response:
         assert '{"path": "/mine/reload"}' in await response.text()
-    page = Tab(await client.ws_connect("/mine/reload"))
+    page = await Tab.opened(await client.ws_connect("/mine/reload"))
     await page.say("/")
     (folder / "index.html").write_text("3")
     assert await page.hear() == {"reload": ["/"]}
