@@ -66,4 +66,5 @@ def configure(
     logging.basicConfig(
         level=level, handlers=[_Handler(form, write or _print, tracebacks=verbose)], force=True
     )
-    logging.getLogger("asyncio").setLevel(logging.WARNING)
+    for chatty in ("asyncio", "watchfiles"):
+        logging.getLogger(chatty).setLevel(logging.WARNING)

@@ -15,11 +15,13 @@ from fetchkit.log import configure, write_line
 @pytest.fixture(autouse=True)
 def _root_logger() -> Iterator[None]:
     """Give the root logger back as it was."""
-    root, aio = logging.getLogger(), logging.getLogger("asyncio")
-    before = root.handlers[:], root.level, aio.level
+    root, *chatty = (logging.getLogger(name) for name in (None, "asyncio", "watchfiles"))
+    before = root.handlers[:], root.level, [each.level for each in chatty]
     root.handlers.clear()
     yield
-    root.handlers[:], root.level, aio.level = before
+    root.handlers[:], root.level, levels = before
+    for each, level in zip(chatty, levels, strict=True):
+        each.setLevel(level)
 
 
 def logged(
@@ -70,9 +72,10 @@ def test_every_line_is_json_when_asked(verbose: bool, capsys: pytest.CaptureFixt
     assert {record["logger"] for record in records} == {"somebody"}
 
 
-def test_the_event_loop_is_not_heard_below_warnings(capsys: pytest.CaptureFixture[str]) -> None:
+def test_chatty_libraries_are_not_heard_below_warnings(capsys: pytest.CaptureFixture[str]) -> None:
     configure(LogFormat.TEXT, verbose=True, quiet=False)
     logging.getLogger("asyncio").debug("Using selector")
+    logging.getLogger("watchfiles.main").info("1 change detected")
     assert capsys.readouterr().err == ""
 
 
