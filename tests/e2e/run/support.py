@@ -186,7 +186,7 @@ class Ran:
 
 
 # What is done before fetchkit begins: standard error goes where standard output goes; a session of its own.
-_BEFORE = {"joined": "os.dup2(1, 2)", "session": "os.setsid()"}
+_BEFORE = {"joined": "os.dup2(1, 2)", "mute": "os.close(2)", "session": "os.setsid()"}
 _BEGIN = "import os, sys; {}; os.execv(sys.executable, [sys.executable, '-m', 'fetchkit', *sys.argv[1:]])"
 
 

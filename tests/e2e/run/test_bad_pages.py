@@ -276,6 +276,11 @@ def test_a_reader_that_has_gone_is_told_by_the_code_also_when_all_was_one_batch(
     os.close(writer)
 
 
+def test_a_closed_standard_error_is_no_error(run: Run, builds: Builds) -> None:
+    ran = run(builds("emrun.js"), "script", "out('heard'); err('lost')", before="mute")
+    assert (ran.code, ran.output) == (0, "heard\n")
+
+
 def test_a_reader_that_has_enough_ends_the_run(start: Start, builds: Builds) -> None:
     reader, writer = os.pipe()
     script = "setInterval(() => out('more'), 5)"
