@@ -1,5 +1,6 @@
 """What many tests need: a folder, a server on real sockets, and a client that sends exact bytes."""
 
+import signal
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AsyncExitStack
 from pathlib import Path
@@ -10,6 +11,10 @@ import pytest
 from fetchkit import Config, Server, running
 
 from .raw import RawClient
+
+# What a shell starts in the background ignores it, and so would all that tests start and interrupt.
+if signal.getsignal(signal.SIGINT) is signal.SIG_IGN:
+    signal.signal(signal.SIGINT, signal.default_int_handler)
 
 Serve = Callable[..., Awaitable[Server]]
 Raw = Callable[..., Awaitable[RawClient]]

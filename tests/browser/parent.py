@@ -6,15 +6,11 @@ then, and `forked` leaves a child that has all that this process has open.
 
 import asyncio
 import os
-import signal
 import sys
 
 from fetchkit.browser.driver import connect
 from fetchkit.browser.find import Family, Found
 from fetchkit.browser.process import start
-
-# What a shell starts in the background ignores it, and so do its children.
-signal.signal(signal.SIGINT, signal.default_int_handler)
 
 
 async def main(what: str) -> None:
