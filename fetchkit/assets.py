@@ -1,4 +1,4 @@
-"""Where the bundled pages lie: `static/` of the checkout, or its copy inside an installed wheel."""
+"""The bundled pages and scripts: `static/` of the checkout, or its copy inside an installed wheel."""
 
 import json
 from collections.abc import Mapping

@@ -1,7 +1,8 @@
 """What many tests need: a folder, a server on real sockets, and a client that sends exact bytes."""
 
+import os
 import signal
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import AsyncExitStack
 from pathlib import Path
 from typing import Any
@@ -31,6 +32,15 @@ def folder(tmp_path: Path) -> Path:
     (site / "digits.txt").write_text("0123456789")
     (site / "sub" / "index.html").write_text("<!doctype html><title>sub</title>")
     return site
+
+
+@pytest.fixture
+def pipe() -> Iterator[tuple[int, int]]:
+    """A pipe: who reads, and who writes."""
+    ends = os.pipe()
+    yield ends
+    for end in ends:
+        os.close(end)
 
 
 @pytest.fixture

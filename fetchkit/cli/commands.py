@@ -1,19 +1,16 @@
 """All commands, and what becomes of their errors."""
 
 import sys
-from typing import Final
 
 import click
 
 from fetchkit.cli.run import run
 from fetchkit.cli.serving import config, demo, serve
 from fetchkit.errors import ConfigError, FetchkitError
+from fetchkit.run.program import INTERRUPTED
 from fetchkit.version import VERSION
 
 __all__ = ["run_command"]
-
-BY_INTERRUPT: Final = 130
-"""What a shell reports of a program that SIGINT has ended."""
 
 
 def run_command(arguments: list[str] | None) -> None:
@@ -26,7 +23,7 @@ def run_command(arguments: list[str] | None) -> None:
         click.echo(f"fetchkit: {sentence}; `{command} --help` lists what there is.", err=True)
         sys.exit(2)
     except click.exceptions.Abort:  # Ctrl-C while everything is starting or ending
-        sys.exit(BY_INTERRUPT)
+        sys.exit(INTERRUPTED)
     except ConfigError as error:
         click.echo(f"fetchkit: {error}", err=True)
         sys.exit(2)

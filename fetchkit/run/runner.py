@@ -126,7 +126,6 @@ class Runner:
     browser: Browser | None = None
     _active: dict[str, _Active] = field(factory=dict)
     _unsubscribe: Callable[[], None] | None = None
-    _held: bool = False
     _flows: asyncio.Event = field(factory=asyncio.Event)
 
     def __attrs_post_init__(self) -> None:
@@ -144,12 +143,11 @@ class Runner:
     def use(self, browser: Browser) -> None:
         """Open pages in this browser from now on."""
         self.browser = browser
-        if self._held:
+        if not self._flows.is_set():
             browser.hold(held=True)
 
     def hold(self, *, held: bool) -> None:
         """Let the pages wait, or go on: so much of what they have printed waits that no more should come."""
-        self._held = held
         if held:
             self._flows.clear()
         else:
@@ -204,7 +202,7 @@ class Runner:
         """
         program = Program(target.name, limits, asyncio.get_running_loop().time(), write, says)
         active, place = _Active(program), f"{host}:{self.server.port}"
-        if self._held:
+        if not self._flows.is_set():
             program.hold(program.now)
         self._active[place] = active
         if self.browser is None:  # what comes late, when the server stops, is this program's too

@@ -7,7 +7,6 @@ import os
 import subprocess
 import sys
 import threading
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -262,20 +261,11 @@ def test_a_full_disk_is_an_end_too(tmp_path: Path) -> None:
         assert process.wait(60) == 7
 
 
-@pytest.fixture
-def pipe() -> Iterator[tuple[int, int]]:
-    """A pipe whose writing end does not wait, as whoever shares it may have set it."""
-    reader, writer = os.pipe()
-    os.set_blocking(writer, False)
-    yield reader, writer
-    for end in (reader, writer):
-        os.close(end)
-
-
 async def test_a_pipe_that_is_full_is_waited_for(
     pipe: tuple[int, int], monkeypatch: pytest.MonkeyPatch
 ) -> None:
     reader, writer = pipe
+    os.set_blocking(writer, False)  # as whoever shares it may have set it
     size = 1_000_000
     found: list[bytes] = []
 

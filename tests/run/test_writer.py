@@ -5,10 +5,8 @@ import os
 import signal
 import subprocess
 import sys
-from collections.abc import Iterator
 from pathlib import Path
 
-import pytest
 from attrs import define, field
 
 from fetchkit.run.writer import Writer
@@ -30,15 +28,6 @@ class Heard:
             self.crowded.append,
             lambda descriptor, error: self.failed.append((descriptor, str(error.strerror))),
         )
-
-
-@pytest.fixture
-def pipe() -> Iterator[tuple[int, int]]:
-    """A pipe: who reads, and who writes."""
-    ends = os.pipe()
-    yield ends
-    for end in ends:
-        os.close(end)
 
 
 def read(reader: int, size: int) -> bytes:

@@ -6,7 +6,6 @@ import os
 import signal
 import termios
 import time
-from collections.abc import Iterator
 
 import pytest
 
@@ -17,15 +16,6 @@ pytestmark = pytest.mark.e2e
 SOON = 10.0
 """Seconds for an end that was asked for; two are usual."""
 FLOOD = "const line = 'x'.repeat(999); setInterval(() => { for (let i = 0; i < 1000; i++) out(line) }, 0)"
-
-
-@pytest.fixture
-def pipe() -> Iterator[tuple[int, int]]:
-    """A pipe: who reads, and who writes."""
-    ends = os.pipe()
-    yield ends
-    for end in ends:
-        os.close(end)
 
 
 def wait_until_full(reader: int) -> None:
